@@ -1,0 +1,1 @@
+"""How it runs: every request becomes a generator of events."""

@@ -1,0 +1,1 @@
+"""The window: Qt only. Neither torch nor the engine is imported at module level here."""
