@@ -1,0 +1,82 @@
+"""A card that tells an error or a notice: what, why, how to mend it, with details to copy."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from hybridstudio.errors import StudioError
+from hybridstudio.gui import theme
+from hybridstudio.gui.theme import GRID
+from hybridstudio.messages import Notice
+
+
+class Card(QFrame):
+    """Shows one StudioError or Notice where it belongs; it never blocks anything."""
+
+    closed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("card")
+        self._detail = ""
+        self._what = theme.say(QLabel(), "heading")
+        self._why = theme.say(QLabel(), "muted")
+        self._fix = QLabel()
+        for label in (self._what, self._why, self._fix):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)  # file names are no markup
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.copy = QPushButton("Copy details")
+        self.copy.clicked.connect(self._copied)
+        close = QToolButton()
+        close.setAutoRaise(True)
+        close.setAccessibleName("Close this message")
+        close.setToolTip("Close this message")
+        theme.set_icon(close, "close")
+        close.clicked.connect(self.hide)
+        close.clicked.connect(self.closed)
+        words = QVBoxLayout()
+        words.setSpacing(GRID // 4)
+        for label in (self._what, self._why, self._fix):
+            words.addWidget(label)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2 * GRID, GRID, GRID, GRID)
+        row.setSpacing(GRID)
+        row.addLayout(words, 1)
+        row.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
+
+    @property
+    def text(self) -> str:
+        """All that the card tells, as "Copy details" puts it on the clipboard."""
+        parts = (self._what.text(), self._why.text(), self._fix.text(), self._detail)
+        return "\n".join(part for part in parts if part)
+
+    def tell(self, told: StudioError | Notice) -> None:
+        """Show what happened, why and how to mend it."""
+        level = told.level if isinstance(told, Notice) else "error"
+        self._detail = told.detail if isinstance(told, StudioError) else ""
+        for label, text in ((self._what, told.what), (self._why, told.why), (self._fix, told.fix)):
+            label.setText(text[:1].upper() + text[1:])
+            label.setVisible(bool(text))
+        self.setProperty("level", level)
+        self.style().unpolish(self)
+        self.style().polish(self)
+        self.setAccessibleName(f"{level}: {told.what}")
+        self.show()
+
+    def _copied(self) -> None:
+        QGuiApplication.clipboard().setText(self.text)
+        self.copy.setText("Copied")
