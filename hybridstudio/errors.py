@@ -76,16 +76,17 @@ def translate(error: BaseException) -> StudioError:
         return error
     detail = "".join(traceback.format_exception(error))
     kind, text = type(error).__name__, str(error)
+    first = text.partition("\n")[0]
     if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "can't allocate" in text:
         return StudioError(
             "There is not enough memory for this",
-            text.splitlines()[0] if text else "an allocation was refused",
+            first or "an allocation was refused",
             "use a smaller batch (train.batch_size), a smaller picture (data.size) or fewer images",
             detail,
         )
     if "CUDA error" in text or kind == "AcceleratorError":
         return StudioError(
-            "The GPU stopped answering", text.splitlines()[0],
+            "The GPU stopped answering", first or kind,
             "resume the run: its last checkpoint is safe; --device cpu works without the GPU",
             detail,
         )
