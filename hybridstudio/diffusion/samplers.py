@@ -78,6 +78,7 @@ class Options:
 
 
 PLAIN = Options()
+HEUN_BEGINS = 20.0  # the largest σ/α at which Heun's steps begin, see `timesteps_for`
 Sampler = Callable[
     [Predict, Tensor, Schedule, Sequence[int], Randomness, Options], Iterator[Moment]]
 
@@ -276,7 +277,8 @@ def unipc(
         yield _moment(levels, step, x, made, step + 1)
         pictures = [*pictures[-2:], made.x0]
         if step:
-            x = towards(corrected, _interpolated(pictures, levels[:step + 1]), levels[step - 1], now)
+            x0 = _interpolated(pictures, levels[: step + 1])
+            x = towards(corrected, x0, levels[step - 1], now)
         corrected, x0 = x, made.x0
         if step and then is not CLEAN:
             x0 = _extrapolated(x0, pictures[-2], levels[step - 1], now, then)
@@ -319,6 +321,24 @@ SAMPLERS: dict[str, Sampler] = {
 def nfe_steps(sampler: str, nfe: int) -> int:
     """Return how many timesteps `nfe` network evaluations pay for; Heun's cost two but the last."""
     return max(1, (nfe + 1) // 2) if sampler == "heun" else nfe
+
+
+def timesteps_for(
+    sampler: str, schedule: Schedule, nfe: int, start: int | None = None
+) -> list[int]:
+    """Return the timesteps on which `sampler` makes most of at most `nfe` evaluations.
+
+    They are spaced quadratically from `start` (T-1 if not given); a picture to begin with belongs
+    at the first of them. Where the true ε is known, 50 steps of DDIM so end three times nearer to
+    the exact picture than with even spacing. Heun's begin where σ/α is 20 at most: its mean of two
+    slopes in σ/α fails across the last steps of a schedule like the cosine, where σ/α leaps from
+    30 to 20,000.
+    """
+    first = len(schedule) - 1 if start is None else start
+    if sampler == "heun":
+        calm = int((schedule.snr >= HEUN_BEGINS**-2).sum())
+        first = min(first, max(calm, 1) - 1)
+    return schedule.timesteps(min(nfe_steps(sampler, nfe), first + 1), "quadratic", first)
 
 
 @torch.no_grad()

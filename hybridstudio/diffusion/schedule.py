@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hybridstudio.errors import UsageError
 
-Spacing = Literal["leading", "trailing", "linspace"]
+Spacing = Literal["leading", "trailing", "linspace", "quadratic"]
 Predicts = Literal["eps", "x0", "v"]
 
 MAX_BETA = 0.999  # Nichol & Dhariwal 2021, section 3.2: larger ones make t = T singular
@@ -210,9 +210,10 @@ class Schedule:
     ) -> list[int]:
         """Return `count` steps from noisy to clean, the first at most `start` (T-1 if not given).
 
-        trailing begins at `start` exactly, which few steps need (Lin et al. 2024); leading ends at
-        0; linspace does both. Give `start` to begin with a noised picture instead of pure noise.
-        Raises UsageError unless 1 <= count <= start + 1 <= T.
+        trailing begins at `start` exactly, which few steps need (Lin 2024); leading ends at 0;
+        linspace does both. quadratic begins at `start` and grows denser towards 0 (Song 2021,
+        appendix D.2). Give `start` to begin with a noised picture instead of pure noise. Raises
+        UsageError unless 1 <= count <= start + 1 <= T.
         """
         levels = len(self) if start is None else start + 1
         if not 1 <= levels <= len(self):
@@ -225,6 +226,8 @@ class Schedule:
             return [i * (levels // count) for i in reversed(range(count))]
         if spacing == "linspace" and count > 1:
             return [round(i * (levels - 1) / (count - 1)) for i in reversed(range(count))]
+        if spacing == "quadratic":
+            return [max(round(levels * (i / count) ** 2), i) - 1 for i in range(count, 0, -1)]
         return [round(levels * i / count) - 1 for i in range(count, 0, -1)]
 
 
