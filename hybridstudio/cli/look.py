@@ -1,0 +1,175 @@
+"""`presets`, `runs`, `info`, `doctor` and `bench`: what there is, and how well it does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hybridstudio import doctor as clinic
+from hybridstudio import paths
+from hybridstudio import presets as shelf
+from hybridstudio import runs as folders
+from hybridstudio.cli import options
+from hybridstudio.cli.screen import COLOURS, duration, screen_of
+from hybridstudio.config import RunConfig
+from hybridstudio.errors import StudioError, UsageError
+
+
+def presets(
+    context: typer.Context, json: options.Json = False, verbose: options.Verbose = False
+) -> int:
+    """List the configs that ship."""
+    screen = screen_of(context)
+    listed = [{"name": name, "family": config.model.family, "data": config.data.name,
+               "says": config.says, "source": config.source}
+              for name, config in shelf.listing().items()]
+    if not screen.as_json:
+        heads = ("name", "family", "data", "says", "source")
+        screen.table(heads, [[each[head] for head in heads] for each in listed])
+    screen.result({"presets": listed})
+    return 0
+
+
+def runs(
+    context: typer.Context,
+    folder: Annotated[Path | None, typer.Option(
+        "--runs", metavar="DIR", help="The folder to list instead of your runs.")] = None,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """List your runs, newest first, and the models that ship."""
+    screen = screen_of(context)
+    where = folder.expanduser() if folder is not None else paths.runs()
+    found = folders.listing(where)
+    if folder is None:
+        found += folders.listing(paths.checkpoints())
+    listed = [{"name": run.name, "state": run.state, "step": run.step, "seconds": run.seconds,
+               "shipped": run.shipped, "run": str(run.path), "problem": run.problem}
+              for run in found]
+    if not screen.as_json:
+        screen.table(("name", "state", "step", "folder"),
+                     [[run.name, run.problem or run.state, f"{run.step:,}", str(run.path)]
+                      for run in found])
+        if not found:
+            screen.say(f"There are no runs in {where} yet. Begin with: "
+                       "hybridstudio train ddpm-digits")
+    screen.result({"runs": listed, "folder": str(where)})
+    return 0
+
+
+def info(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(
+        metavar="PRESET|RUN", help="A preset, a TOML file, a run or a model that ships.")],
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Tell what a preset or a run is made of: networks, shapes, sampler, data."""
+    screen = screen_of(context)
+    config, told = _target(target)
+    facts = {**told, **_facts(config)}
+    if not screen.as_json:
+        if config.says:
+            screen.say(config.says, "italic")
+        rows = [[key, _spelled(value)] for key, value in facts.items() if value not in (None, "")]
+        screen.table(("", ""), rows)
+    screen.result({**facts, "config": config.model_dump(mode="json")})
+    return 0
+
+
+def _target(text: str) -> tuple[RunConfig, dict[str, Any]]:
+    """Return the config that a name or a path means, and what only a run can tell."""
+    if text in shelf.names() or text.endswith(".toml"):
+        config = shelf.find(text)
+        return config, {"preset": text}
+    try:
+        run = folders.read(folders.find(text))
+    except UsageError as error:
+        raise UsageError(f"There is no preset and no run called {text}", error.why,
+                         error.fix or "`hybridstudio presets` and `hybridstudio runs` list both"
+                         ) from None
+    return run.config, {
+        "run": str(run.path), "state": run.state, "step": run.step,
+        "trained_for": duration(run.seconds), "checkpoints": list(run.checkpoints),
+        "card": run.card}
+
+
+def _facts(config: RunConfig) -> dict[str, Any]:
+    sizes, problem = _parameters(config)
+    side, channels = config.data.size, config.data.channels
+    sample = config.sample
+    return {
+        "name": config.name,
+        "family": config.model.family,
+        "data": config.data.name,
+        "shape": [channels, side, side] if side and channels else None,
+        "classes": list(config.data.classes),
+        "parameters": sizes,
+        "parameters_unknown": problem,
+        "timesteps": config.model.timesteps,
+        "schedule": config.model.schedule,
+        "predict": config.model.predict,
+        "sampler": sample.sampler,
+        "nfe": sample.nfe,
+        "guidance": sample.guidance,
+        "steps": config.train.steps,
+        "batch_size": config.train.batch_size,
+        "source": config.source,
+    }
+
+
+def _parameters(config: RunConfig) -> tuple[dict[str, int], str]:
+    """Count the parameters of each network; where it cannot be built yet, say why."""
+    from hybridstudio.engine.learner import parameters  # brings torch
+    from hybridstudio.families import FAMILIES
+
+    try:
+        return parameters(FAMILIES[config.model.family](config)), ""
+    except StudioError as error:
+        return {}, ": ".join(part for part in (error.what, error.why) if part)
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_spelled(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def doctor(
+    context: typer.Context,
+    data_root: options.DataRoot = None,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Check this machine, and say how to mend what is wrong with it."""
+    screen = screen_of(context)
+    found = []
+    for check in clinic.examine(data_root):
+        found.append(check)
+        screen.notice(f"{check.state:4} {check.name}: {check.says}", fix=check.fix,
+                      level=check.state)
+    is_well = all(check.state != "bad" for check in found)
+    words, colour = (("Everything that is needed is here.", COLOURS["ok"]) if is_well else
+                     ("What is marked bad has to be mended.", COLOURS["bad"]))
+    screen.say(words, f"bold {colour}")
+    screen.result({"ok": is_well, "checks": [vars(check) for check in found]})
+    return 0 if is_well else 1
+
+
+def bench(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(
+        metavar="NAME", help="ui-stall, scrub, launch or train-overhead.")],
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Measure something on this machine, beside what it is compared with."""
+    words = [sys.executable, "-m", "hybridstudio.bench", name]
+    # A process of its own, so that nothing of this one weighs on the measurement.
+    return subprocess.run(words + (["--json"] if json else []), check=False).returncode

@@ -1,0 +1,116 @@
+"""`train` and `resume`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hybridstudio import config, presets, runs
+from hybridstudio.cli import options, watch
+from hybridstudio.cli.screen import Screen, duration, number, screen_of
+from hybridstudio.errors import UsageError
+from hybridstudio.messages import Resume, Train
+
+
+def train(
+    context: typer.Context,
+    preset: Annotated[str, typer.Argument(
+        metavar="PRESET|FILE.toml", help="A preset's name, or a config of your own.",
+        autocompletion=presets.names)],
+    out: Annotated[Path | None, typer.Option(
+        metavar="RUN", help="The new run's folder; by default one among your runs.")] = None,
+    values: Annotated[list[str] | None, typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a value of the config, as train.lr=0.0002. "
+        "Give it as often as needed.")] = None,
+    steps: options.Steps = None,
+    budget: options.Budget = None,
+    device: options.Device = "auto",
+    data_root: options.DataRoot = None,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Train a model from scratch. Ctrl-C saves it; `resume` goes on from there."""
+    _one_end(steps, budget)
+    chosen = presets.find(preset)
+    if values:
+        chosen = config.with_values(chosen, dict(config.assignment(text) for text in values))
+    folder = out.expanduser() if out is not None else runs.new_path(chosen.name)
+    _refuse_a_run(folder)
+    request = Train(chosen, folder, steps, budget, device, data_root)
+    return _followed(request, folder, screen_of(context))
+
+
+def resume(
+    context: typer.Context,
+    run: options.Run,
+    steps: options.Steps = None,
+    budget: options.Budget = None,
+    device: options.Device = "auto",
+    data_root: options.DataRoot = None,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Go on with a training from its newest whole checkpoint."""
+    _one_end(steps, budget)
+    folder = runs.find(run)
+    return _followed(Resume(folder, steps, budget, device, data_root), folder, screen_of(context))
+
+
+def _one_end(steps: int | None, budget: float | None) -> None:
+    if steps is not None and budget is not None:
+        raise UsageError("--steps and --budget were both given", "each says when training ends",
+                         "give one of them")
+
+
+def _refuse_a_run(folder: Path) -> None:
+    if not (folder / "run.toml").exists():
+        return
+    saved = runs.read(folder).checkpoints
+    raise UsageError(
+        f"{folder} holds a run already",
+        f"it is saved up to step {saved[-1]:,}" if saved else "it was never saved",
+        (f"go on with it by `hybridstudio resume {folder}`, or " if saved else "")
+        + "choose another --out")
+
+
+def _followed(request: Train | Resume, folder: Path, screen: Screen) -> int:
+    watched = watch.run(request, screen)
+    if watched.done is not None:
+        result = dict(watched.done.result)
+        end = {"finished": "Finished", "budget": "Time is up", "stopped": "Stopped"}
+        words = end[watched.done.outcome]
+        outcome: str = watched.done.outcome
+    else:
+        newest = watched.progress
+        step, seconds = (newest.step, newest.seconds) if newest else (0, 0.0)
+        result = {"steps": step, "seconds": seconds,
+                  "steps_per_second": newest.rate if newest else 0.0,
+                  "losses": newest.values if newest else {}, "run": str(folder)}
+        words, outcome = "Cancelled", "cancelled"
+    screen.say(f"{words}: {_summary(result)}", "bold")
+    if outcome != "finished":
+        _tell_how_to_go_on(folder, screen)
+    screen.result({**result, "outcome": outcome})
+    return watched.code
+
+
+def _summary(result: dict[str, object]) -> str:
+    words = []
+    if isinstance(steps := result.get("steps"), int):
+        words.append(f"{steps:,} steps")
+    if isinstance(seconds := result.get("seconds"), (int, float)):
+        words.append(f"in {duration(seconds)}")
+    if isinstance(losses := result.get("losses"), dict):
+        words += [f"· {name} {number(value)}" for name, value in losses.items()]
+    return " ".join([*words, f"· {result.get('run', '')}"])
+
+
+def _tell_how_to_go_on(folder: Path, screen: Screen) -> None:
+    saved = runs.read(folder).checkpoints if (folder / "run.toml").exists() else ()
+    if saved:
+        screen.say(f"It is saved up to step {saved[-1]:,}. "
+                   f"Go on with: hybridstudio resume {folder}")
+    else:
+        screen.say("Nothing was saved yet.")

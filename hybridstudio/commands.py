@@ -1,0 +1,107 @@
+"""What a request is on the command line, so that every action in the window can be copied."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from hybridstudio import paths, presets
+from hybridstudio.config import RunConfig, assignment, leaves, value_at
+from hybridstudio.messages import Draw, Request, Resume, Train
+
+
+def as_command(request: Request, *, out: str | None = None, image: str = "IMAGE.png") -> str:
+    """Return the command line that does the same as a request, quoted for the shell.
+
+    `out` is the file that drawing writes (default samples.png, or denoise.gif where the frames are
+    asked for). `image` names the file that holds `request.image`, which a request does not know.
+    Returns "" for a request that no command makes.
+    """
+    words = words_of(request, out=out, image=image)
+    if os.name == "nt":
+        return subprocess.list2cmdline(words)
+    return shlex.join(words)
+
+
+def words_of(request: Request, *, out: str | None = None, image: str = "IMAGE.png") -> list[str]:
+    """Return the words of `as_command`, unquoted; [] for a request that no command makes."""
+    match request:
+        case Train():
+            words = _train(request)
+        case Resume():
+            words = ["resume", _run(request.run), *_ends(request)]
+        case Draw(frames=True):
+            words = ["denoise", *_draw(request, out or "denoise.gif")]
+            if request.image is not None:
+                words += ["--image", image]
+            words += _option("--from-step", request.from_step)
+        case Draw(image=None, from_step=None):
+            words = ["sample", *_draw(request, out or "samples.png")]
+            words += _option("--batch", request.batch if request.batch != Draw.batch else None)
+        case _:
+            return []
+    return ["hybridstudio", *words] if words else []
+
+
+def _train(request: Train) -> list[str]:
+    base = _closest(request.config)
+    if base is None:
+        return []
+    name, preset = base
+    words = ["train", name, "--out", str(request.out)]
+    for path in _differences(preset, request.config):
+        words += ["--set", f"{path}={_literal(value_at(request.config, path))}"]
+    return words + _ends(request)
+
+
+def _closest(config: RunConfig) -> tuple[str, RunConfig] | None:
+    """Return the preset of the same family from which the fewest values differ."""
+    alike = [(name, preset) for name, preset in presets.listing().items()
+             if preset.model.family == config.model.family]
+    return min(alike, key=lambda item: len(_differences(item[1], config)), default=None)
+
+
+def _differences(base: RunConfig, config: RunConfig) -> list[str]:
+    return [leaf.path for leaf in leaves(config)
+            if value_at(base, leaf.path) != value_at(config, leaf.path)]
+
+
+def _literal(value: Any) -> str:
+    """Write a value so that `config.assignment` reads the same one back."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and assignment(f"x={value}")[1] == value:
+        return value
+    return tomlkit.item(list(value) if isinstance(value, tuple) else value).as_string()
+
+
+def _ends(request: Train | Resume) -> list[str]:
+    words = _option("--steps", request.steps) + _option("--budget", request.budget)
+    return words + _device(request.device) + _option("--data-root", request.data_root)
+
+
+def _draw(request: Draw, out: str) -> list[str]:
+    words = [_run(request.run), "--count", str(request.count), "--out", out]
+    for name in ("sampler", "nfe", "eta", "guidance", "seed", "label", "step"):
+        words += _option(f"--{name}", getattr(request, name))
+    words += _option("--weights", request.weights if request.weights != "ema" else None)
+    return words + _device(request.device)
+
+
+def _device(device: str) -> list[str]:
+    return _option("--device", device if device != "auto" else None)
+
+
+def _option(name: str, value: object) -> list[str]:
+    return [] if value is None else [name, str(value)]
+
+
+def _run(run: Path) -> str:
+    """Name a run as short as it stays found: a shipped model by its name, any other by its path."""
+    is_shipped = run.parent == paths.checkpoints() and not (paths.runs() / run.name).exists()
+    return run.name if is_shipped and not Path(run.name).exists() else str(run)
