@@ -2,6 +2,7 @@
 
     class LookPanel(Panel):
         TITLE, SAYS, HELP = "Look", "One sentence on what this shows.", "What help tells."
+        HEARS_TRAINING = True                 # only where the events of a training are wanted too
 
         def __init__(self):
             super().__init__()
@@ -14,6 +15,7 @@
         def show_run(self, path): ...         # the run chosen in the library, or None
 
     self.requested.emit(Draw(...))            # asks the engine for something
+    self.requested.emit(Stop(run))            # steers the window or a training: see wishes.py
     self.show_error(error) / show_error(None) # where the result would have been, with details
     alone(LookPanel, events)                  # `python -m hybridstudio.gui.panels.look`
 """
@@ -54,8 +56,9 @@ class Panel(QWidget):
     TITLE = ""
     SAYS = ""
     HELP = ""
+    HEARS_TRAINING = False
 
-    requested = Signal(object)  # a request of messages.py
+    requested = Signal(object)  # a request of messages.py, or a wish of wishes.py
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -88,7 +91,10 @@ class Panel(QWidget):
     # --- what a panel fills in --------------------------------------------------------------------
 
     def on_event(self, event: Event) -> None:
-        """Take an event of a request that concerns this panel."""
+        """Take an event of a request that this panel made, or of the training if it hears it.
+
+        Work always ends with a `Done`, or else with `show_error`.
+        """
 
     def show_run(self, path: Path | None) -> None:
         """Show the run in folder `path`, or none."""
