@@ -1,0 +1,58 @@
+"""Control words: how a window speaks to a training in another process, as files in control/."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, get_args
+
+from hybridstudio.errors import UsageError, translate
+
+Word = Literal["save", "stop", "preview", "pause"]
+WORDS: tuple[str, ...] = get_args(Word)
+
+
+def post(run: Path, word: str) -> None:
+    """Leave a word for the training of `run`: save, stop or preview now, or pause until withdrawn.
+
+    Raises UsageError for an unknown word, StudioError when the folder cannot be written.
+    """
+    if word not in WORDS:
+        raise UsageError(f"A training knows no word {word}", fix=f"use one of {', '.join(WORDS)}")
+    try:
+        (run / "control").mkdir(exist_ok=True)
+        (run / "control" / word).touch()
+    except OSError as error:
+        raise translate(error) from error
+
+
+def withdraw(run: Path, word: str = "pause") -> None:
+    """Take a word back; withdrawing `pause` lets the training go on."""
+    try:
+        (run / "control" / word).unlink(missing_ok=True)
+    except OSError as error:
+        raise translate(error) from error
+
+
+def taken(run: Path) -> set[str]:
+    """Return the words posted since the last call, and take them away; `pause` stays posted."""
+    words = set()
+    for word in WORDS:
+        # A word that cannot be taken away is not obeyed: it would be obeyed at every step.
+        with suppress(OSError):
+            if word != "pause":
+                (run / "control" / word).unlink()
+                words.add(word)
+    return words
+
+
+def is_paused(run: Path) -> bool:
+    """Tell whether the training of `run` is asked to wait."""
+    return (run / "control" / "pause").exists()
+
+
+def forget(run: Path) -> None:
+    """Drop every word: those left from an earlier training mean nothing to a new one."""
+    for word in WORDS:
+        with suppress(OSError):
+            (run / "control" / word).unlink()
