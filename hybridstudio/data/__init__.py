@@ -1,1 +1,77 @@
-"""Data sets by name, as uint8 batches."""
+"""Data sets by name, as uint8 pictures.
+
+`load` opens what a config names and tells how far it is. Every data set is a file of this package;
+`DATASETS` says which. Nothing here needs torch, except that torchvision is asked for the addresses
+and checksums of what has to be downloaded.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+from hybridstudio.config import DataConfig
+from hybridstudio.data.archives import load_zip
+from hybridstudio.data.celeba import load_celeba
+from hybridstudio.data.cifar import load_cifar10
+from hybridstudio.data.dataset import Dataset, Loading
+from hybridstudio.data.digits import load_digits
+from hybridstudio.data.folders import load_folder
+from hybridstudio.data.idx import FASHION, KMNIST, MNIST
+from hybridstudio.data.lsun import load_lsun
+from hybridstudio.data.shapes import load_shapes
+from hybridstudio.errors import UsageError
+
+__all__ = ["DATASETS", "Dataset", "Loading", "load", "resolved"]
+
+# A loader gets the config, the folder where data sets lie, and what follows the colon of the name.
+Loader = Callable[[DataConfig, Path, str], Loading]
+
+DATASETS: dict[str, Loader] = {
+    "digits": load_digits,
+    "shapes": load_shapes,
+    "mnist": MNIST,
+    "fashion-mnist": FASHION,
+    "kmnist": KMNIST,
+    "cifar10": load_cifar10,
+    "celeba": load_celeba,
+    "lsun": load_lsun,
+    "folder": load_folder,
+    "zip": load_zip,
+}
+FOLLOWED = {"folder": "PATH", "zip": "PATH", "lsun": "bedroom", "celeba": ""}  # by what
+
+
+def load(config: DataConfig, root: Path) -> Loading:
+    """Open the data set that `config` names; return it after telling Progress and Notices.
+
+    `root` is where data sets lie, in torchvision's layout, and where they are downloaded to.
+    Closing the generator stops the work and leaves nothing half done. Raises StudioError where the
+    data cannot be had, UsageError where the config asks for what does not exist.
+    """
+    kind, colon, rest = config.name.partition(":")
+    if kind not in DATASETS or (rest and kind not in FOLLOWED) or (colon and not rest):
+        raise _unknown(config.name)
+    if FOLLOWED.get(kind) and not rest:
+        raise UsageError(f"{kind} alone names no data set", fix=f"write {kind}:{FOLLOWED[kind]}")
+    return (yield from DATASETS[kind](config, root, rest))
+
+
+def resolved(config: DataConfig, dataset: Dataset) -> DataConfig:
+    """Return the config with size, channels, classes and the full name that the data set has."""
+    return config.model_copy(update={
+        "name": dataset.name, "size": dataset.images.shape[1], "channels": dataset.images.shape[3],
+        "classes": dataset.classes})
+
+
+def _unknown(name: str) -> UsageError:
+    path = Path(name).expanduser()
+    close = difflib.get_close_matches(name.lower(), DATASETS, n=1, cutoff=0.5)
+    fix = f"did you mean {close[0]}?" if close else ""
+    if path.is_dir():
+        fix = f"did you mean folder:{name}?"
+    elif path.is_file():
+        fix = f"did you mean zip:{name}?"
+    names = [f"{kind}:{FOLLOWED[kind]}" if FOLLOWED.get(kind) else kind for kind in DATASETS]
+    return UsageError(f"There is no data set {name!r}", "known are " + ", ".join(names), fix)
