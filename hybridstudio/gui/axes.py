@@ -1,0 +1,89 @@
+"""Axes and numbers that read like print: 20,000 steps, 1:30 h, 0.0031."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyqtgraph as pg
+
+# Distances of ticks on a clock, in seconds.
+_CLOCK = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200)
+_ROOM = 90  # pixels a tick's number needs along the bottom
+_LINE = 24  # and along the side
+
+
+class Axis(pg.AxisItem):
+    """An axis of a plot: `spell` writes its numbers, `unit` stands behind one in the middle."""
+
+    def __init__(self, side: str) -> None:
+        super().__init__(side, maxTickLength=0)
+        self.spell: Callable[[float], str] = number
+        self.unit = ""
+
+    def show_steps(self) -> None:
+        """Count training steps."""
+        self.spell, self.unit = number, "steps"
+
+    def show_time(self) -> None:
+        """Count seconds, written as a clock does."""
+        self.spell, self.unit = duration, ""
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        """Spell the places of the ticks; on a log axis they are exponents of ten."""
+        told = [self.spell(10.0**value if self.logMode else value) for value in values]
+        if told and self.unit:
+            told[len(told) // 2] += f" {self.unit}"
+        return told
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        """Place one kind of ticks: round numbers, the clock's, or 1, 2, 5 of each decade."""
+        if self.logMode and high - low < 6:
+            return [(1.0, _log_ticks(low, high, size))]
+        if self.spell is duration:
+            wanted = (high - low) * _ROOM / max(size, 1)
+            fits = [spacing for spacing in _CLOCK if spacing >= wanted]
+            spacing = fits[0] if fits else 86_400 * max(1, round(wanted / 86_400))
+            first = int(np.ceil(low / spacing))
+            return [(spacing, [spacing * place for place in range(first, int(high / spacing) + 1)])]
+        return super().tickValues(low, high, size)[:1]
+
+
+def _log_ticks(low: float, high: float, size: float) -> list[float]:
+    """Return exponents of round numbers between two: of 1, 2, 5, or finer within one decade."""
+    decades = 10.0 ** np.arange(np.floor(low), np.floor(high) + 1)
+    ticks: list[float] = []
+    for digits in ([1], [1, 2, 5], range(1, 10), np.arange(10, 100) / 10):
+        if len(ticks) >= 2:
+            break
+        ticks = [tick for tick in np.log10(np.outer(decades, digits)).ravel().tolist()
+                 if low <= tick <= high]
+    apart = _LINE * (high - low) / max(size, 1)
+    kept: list[float] = []
+    for tick in ticks:
+        if not kept or tick - kept[-1] >= apart:
+            kept.append(tick)
+    return kept
+
+
+def number(value: float) -> str:
+    """Write a number for reading: 20,000, 0.0312, 3.2e-6."""
+    if not np.isfinite(value):
+        return "no number" if np.isnan(value) else str(value)
+    if value == 0 or 1000 <= abs(value) < 1e9:
+        return f"{value:,.0f}"
+    return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+
+
+def duration(seconds: float) -> str:
+    """Write a time: 40 s, 1:30 min, 2:05 h, 3.1 days."""
+    if not np.isfinite(seconds):
+        return "?"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.3g} s" if 0 < seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02} min"
+    if whole < 48 * 3600:
+        return f"{whole // 3600}:{whole % 3600 // 60:02} h"
+    return f"{seconds / 86400:.1f} days"

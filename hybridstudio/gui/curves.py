@@ -1,0 +1,105 @@
+"""The arithmetic of curves: smoothing, thinning to what a screen can show, ranges. No Qt."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+LONGEST_BLOCK = 4096  # samples smoothed at once
+MOST_SMOOTHED = 1 << 14  # longer curves are averaged in buckets first: finer than any screen
+
+
+def smoothed(x: Floats, y: Floats, weight: float) -> tuple[Floats, Floats]:
+    """Return the exponential moving average of a curve, without its bias towards the start.
+
+    y_t = Σ w^(t-s) y_s / Σ w^(t-s) over the finite y_s up to t (Kingma & Ba 2015, section 3);
+    gaps (NaN) stay gaps. `weight` w lies in [0, 1) and counts per sample. Curves of more than
+    16,384 samples are averaged in buckets first, with the weight of a whole bucket.
+    """
+    if weight <= 0 or y.size == 0:
+        return x, y
+    bucket = -(-y.size // MOST_SMOOTHED)
+    finite = np.isfinite(y)
+    total, count = np.where(finite, y, 0.0), finite.astype(np.float64)
+    if bucket > 1:
+        starts = np.arange(0, y.size, bucket)
+        total, count = np.add.reduceat(total, starts), np.add.reduceat(count, starts)
+        x = x[np.minimum(starts + bucket, y.size) - 1]
+    w = weight**bucket
+    with np.errstate(invalid="ignore", divide="ignore"):
+        average = _decayed_sum(total, w) / _decayed_sum(count, w)
+    return x, np.where(count > 0, average, np.nan)
+
+
+def _decayed_sum(x: Floats, w: float) -> Floats:
+    """Return y_t = w y_{t-1} + x_t, in blocks so that numpy does the work."""
+    # Within a block y_t = w^t (Σ x_s w^-s + w y_before), and w^-length must not overflow.
+    length = int(np.clip(200 / -np.log(max(w, 1e-80)), 1, LONGEST_BLOCK))
+    rows = -(-x.size // length)
+    blocks = np.zeros(rows * length)
+    blocks[:x.size] = x
+    falling = w ** np.arange(length)
+    inside = np.cumsum(blocks.reshape(rows, length) / falling, axis=1) * falling
+    before, carried = 0.0, np.zeros(rows)
+    for row, last in enumerate(inside[:, -1].tolist()):
+        carried[row] = before
+        before = last + falling[-1] * w * before
+    return (inside + carried[:, None] * (falling * w)).ravel()[:x.size]
+
+
+def thinned(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
+    """Return at most about 2 × `columns` samples that draw the same: each bucket's low and high.
+
+    Finite samples win over NaN within a bucket.
+    """
+    if y.size <= 4 * columns:
+        return x, y
+    bucket = -(-y.size // columns)
+    whole = y.size // bucket * bucket
+    rows = y[:whole].reshape(-1, bucket)
+    low, high = np.fmin.reduce(rows, axis=1), np.fmax.reduce(rows, axis=1)
+    at = x[:whole:bucket]
+    thin_y = np.column_stack([low, high]).ravel()
+    thin_x = np.repeat(at, 2)
+    return np.concatenate([thin_x, x[whole:]]), np.concatenate([thin_y, y[whole:]])
+
+
+def visible(x: Floats, low: float, high: float, lead: int = 0) -> slice:
+    """Return the samples of a rising x within [low, high], one more each side, `lead` before."""
+    start = int(np.searchsorted(x, low)) - 1 - lead
+    return slice(max(0, start), int(np.searchsorted(x, high, side="right")) + 1)
+
+
+def span(y: Floats, log: bool = False) -> tuple[float, float] | None:
+    """Return the range that shows a curve well: its first twentieth and rare spikes are let go.
+
+    With `log` it is in exponents of ten, of the positive values. None where nothing is finite.
+    """
+    sample = scaled(y[:: max(1, y.size // 4096)], log)
+    settled = sample[sample.size // 20 if sample.size >= 40 else 0:]
+    finite = settled[np.isfinite(settled)]
+    if not finite.size:
+        finite = sample[np.isfinite(sample)]
+    if not finite.size:
+        return None
+    low, high = np.quantile(finite, [0.0, 0.998 if finite.size >= 500 else 1.0])
+    return float(low), float(high)
+
+
+def scaled(y: Floats, log: bool) -> Floats:
+    """Return values as an axis counts them: finite or NaN, exponents of ten where it is log."""
+    if not log:
+        return np.where(np.isfinite(y), y, np.nan)
+    positive = np.isfinite(y) & (y > 0)
+    return np.where(positive, np.log10(np.where(positive, y, 1.0)), np.nan)
+
+
+def nearest(x: Floats, at: float) -> int:
+    """Return the place of the sample nearest to `at` in a rising, non-empty x."""
+    place = int(np.searchsorted(x, at))
+    if place == 0:
+        return 0
+    if place == x.size:
+        return x.size - 1
+    return place - 1 if at - x[place - 1] <= x[place] - at else place

@@ -1,0 +1,119 @@
+"""One curve of a plot: its numbers, the two lines that show it, and its switch in the legend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import QToolButton
+
+from hybridstudio.gui import theme
+from hybridstudio.gui.axes import number
+from hybridstudio.gui.curves import Floats, scaled, smoothed, thinned, visible
+
+Against = Literal["steps", "time"]
+COLUMNS = 800  # buckets a curve is thinned to: finer than most screens
+FAINT = 80  # opacity of a raw curve under its smoothed one, of 255
+NONE = np.empty(0)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment worth a line across the plot: where, what it says, how grave it is."""
+
+    step: float
+    seconds: float
+    text: str
+    level: Literal["info", "warning", "error"] = "info"
+
+
+class Line:
+    """A curve; `steps`, `seconds` and `values` are its numbers, `chip` its legend entry.
+
+    `colour` is a place in the palette's series, or a colour that never changes.
+    """
+
+    def __init__(self, label: str, colour: int | str) -> None:
+        self.label, self.colour = label, colour
+        self.steps = self.seconds = self.values = NONE
+        # Samples without a number leave gaps; the arrays that come here are thin already.
+        self.raw, self.smooth = (
+            pg.PlotDataItem(connect="finite", skipFiniteCheck=True) for _ in range(2))
+        self.chip = QToolButton()
+        self.chip.setText(label)
+        self.chip.setCheckable(True)
+        self.chip.setChecked(True)
+        self.chip.setAutoRaise(True)
+        self.chip.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.chip.setIconSize(QSize(10, 10))
+        self.chip.setToolTip(f"Show or hide {label}")
+        self.chip.setAccessibleName(f"Show {label}")
+        # What is on is no pressed button here: its dot is full, and hollow when it is off.
+        self.chip.setStyleSheet("QToolButton:checked:!hover { background: transparent; }")
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it has numbers and is switched on."""
+        return bool(self.values.size) and self.chip.isChecked()
+
+    def take(self, steps: Floats, seconds: Floats, values: Floats) -> bool:
+        """Take newer numbers; returns whether they differ from those before."""
+        if self.values.size == values.size and np.array_equal(
+                self.values[-64:], values[-64:], equal_nan=True):
+            return False
+        self.steps, self.values = steps, values
+        # A clock that jumped back must not fold the curve over itself.
+        self.seconds = np.fmax.accumulate(seconds) if seconds.size else seconds
+        return True
+
+    def x(self, against: Against) -> Any:
+        """Return the places of the samples along the axis, rising."""
+        return self.steps if against == "steps" else self.seconds
+
+    def draw(self, against: Against, low: float, high: float, log: bool, weight: float) -> None:
+        """Show what lies in [low, high] of the axis, and its moving average."""
+        if not self.is_on:
+            self.raw.setData(NONE, NONE)
+            self.smooth.setData(NONE, NONE)
+            return
+        x = self.x(against)
+        seen = visible(x, low, high)
+        raw_x, raw_y = thinned(x[seen], self.values[seen], COLUMNS)
+        self.raw.setData(raw_x.astype(np.float64), scaled(raw_y, log))
+        if weight > 0:
+            # What lies left of the view still weighs on its first samples.
+            seen = visible(x, low, high, lead=int(8 / (1 - weight)))
+            smooth_x, smooth_y = thinned(*smoothed(x[seen], self.values[seen], weight), COLUMNS)
+            self.smooth.setData(smooth_x.astype(np.float64), scaled(smooth_y, log))
+        else:
+            self.smooth.setData(NONE, NONE)
+
+    def dress(self, is_smoothed: bool) -> None:
+        """Take its colour from the palette: faint where a smoothed curve lies over it."""
+        series = theme.palette().series
+        name = series[self.colour % len(series)] if isinstance(self.colour, int) else self.colour
+        colour = QColor(name)
+        self.smooth.setPen(pg.mkPen(colour, width=1))
+        if is_smoothed:
+            colour.setAlpha(FAINT)
+        self.raw.setPen(pg.mkPen(colour, width=1))
+        self.chip.setIcon(_dot(QColor(name), self.chip.isChecked()))
+
+    def show_value(self, index: int) -> None:
+        """Write one of the values into the legend."""
+        self.chip.setText(f"{self.label}  {number(float(self.values[index]))}")
+
+
+def _dot(colour: QColor, is_full: bool) -> QIcon:
+    pixmap = QPixmap(20, 20)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    with QPainter(pixmap) as painter:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(colour, 3))
+        painter.setBrush(colour if is_full else Qt.BrushStyle.NoBrush)
+        painter.drawEllipse(3, 3, 14, 14)
+    return QIcon(pixmap)

@@ -1,0 +1,392 @@
+"""Curves over training: raw and smoothed, several series, log axis, crosshair, marks, export.
+
+Curves are made once and fed by `setData` with what the screen can show: a million samples are
+thinned before pyqtgraph sees them (pen width 1; wider pens are nine times slower).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QGuiApplication, QPixmap
+from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from hybridstudio.errors import translate
+from hybridstudio.gui import theme
+from hybridstudio.gui.axes import Axis, duration, number
+from hybridstudio.gui.curves import Floats, nearest, span
+from hybridstudio.gui.lines import Against, Line, Mark
+
+__all__ = ["CurvePlot", "Mark"]
+
+MOST_MARKS = 100  # the newest ones are drawn
+SVG_DPI = 96
+
+
+class CurvePlot(QWidget):
+    """A plot of named curves under a title and a legend whose entries switch them on and off.
+
+    The mouse reads values off the curves into the legend; the wheel and dragging zoom and pan, a
+    double click shows everything again. `hovered` tells the step under the mouse, NaN for none.
+    """
+
+    hovered = Signal(float)
+
+    def __init__(self, title: str, empty: str = "Nothing to show yet", log: bool = False,
+                 parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(title)
+        self._title = title
+        self._curves: dict[str, Line] = {}
+        self._marks: tuple[Mark, ...] = ()
+        self._verticals: list[pg.InfiniteLine] = []
+        self._weight, self._log = 0.0, log
+        self._against: Against = "steps"
+        self._follows = True  # the view shows everything, until the user zooms
+
+        self._bottom, self._left = Axis("bottom"), Axis("left")
+        self._view = pg.PlotWidget(axisItems={"bottom": self._bottom, "left": self._left})
+        self._view.setMinimumSize(160, 80)
+        self._plot: pg.PlotItem = self._view.getPlotItem()
+        self._plot.setMenuEnabled(False)
+        self._plot.hideButtons()
+        self._plot.disableAutoRange()
+        self._plot.showGrid(x=True, y=True, alpha=0.15)
+        self._left.setWidth(48)
+        self._bottom.setHeight(20)
+        self._cross = pg.InfiniteLine(angle=90, movable=False)
+        self._cross.hide()
+        self._plot.addItem(self._cross, ignoreBounds=True)
+        self._plot.vb.sigRangeChangedManually.connect(self._zoomed)
+        self._view.scene().sigMouseMoved.connect(self._point_at)
+        self._view.viewport().installEventFilter(self)
+
+        self._later = QTimer(self, singleShot=True, interval=0)  # many new numbers, one drawing
+        self._later.timeout.connect(self.refresh)
+        self._legend = QHBoxLayout()
+        self._legend.setSpacing(0)
+        self._readout = theme.say(QLabel(), "muted")
+        menu_button = QToolButton()
+        menu_button.setText("⋯")
+        menu_button.setAutoRaise(True)
+        menu_button.setToolTip("Axes and export")
+        menu_button.setAccessibleName(f"{title}: axes and export")
+        menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu_button.setMenu(self._menu(menu_button))
+        self._head = QHBoxLayout()
+        self._head.setSpacing(theme.GRID)
+        self._heading = theme.say(QLabel(title), "heading")
+        self._head.addWidget(self._heading)
+        self._head.addLayout(self._legend)
+        self._head.addStretch(1)
+        self._head.addWidget(self._readout)
+        self._head.addWidget(menu_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(self._head)
+        column.addWidget(self._view, 1)
+        self._empty = theme.say(QLabel(empty, self._view, wordWrap=True), "muted")
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        theme.changed.connect(self._paint)
+        self._paint()
+        self._fit()
+
+    # --- what is shown ----------------------------------------------------------------------------
+
+    def set_series(self, name: str, steps: Floats, seconds: Floats, values: Floats,
+                   label: str = "", colour: int | str | None = None) -> None:
+        """Show a curve, or its newest numbers: three arrays of one length, steps rising.
+
+        `colour` is a place in the palette's series, or a colour by name that never changes.
+        """
+        if name not in self._curves:
+            place = len(self._curves) if colour is None else colour
+            self._curves[name] = self._added(Line(label or name, place))
+        if self._curves[name].take(steps, seconds, values):
+            self._later.start()
+
+    def keep(self, names: Sequence[str]) -> None:
+        """Take away every curve but these."""
+        for name in [name for name in self._curves if name not in names]:
+            self._drop(name)
+            self._later.start()
+
+    def clear(self) -> None:
+        """Take all curves and marks away, and show everything that comes next."""
+        for name in list(self._curves):
+            self._drop(name)
+        self._follows = True
+        self.set_marks(())
+        self.refresh()
+
+    def set_marks(self, marks: Sequence[Mark]) -> None:
+        """Draw lines at these moments (the newest hundred), replacing those before."""
+        kept = tuple(marks[-MOST_MARKS:])
+        if kept == self._marks and len(self._verticals) == len(kept):
+            return
+        for line in self._verticals:
+            self._plot.removeItem(line)
+        self._marks, self._verticals = kept, []
+        for _ in kept:
+            line = pg.InfiniteLine(angle=90, movable=False)
+            line.setZValue(-10)
+            self._plot.addItem(line, ignoreBounds=True)
+            self._verticals.append(line)
+        self._paint()
+        self._place_marks()
+
+    def set_empty(self, text: str) -> None:
+        """Say what is missing while there are no curves."""
+        self._empty.setText(text)
+
+    def set_title(self, title: str, tip: str = "") -> None:
+        """Name the plot, with an explanation for whoever points at the name."""
+        self._title = title
+        self._heading.setText(title)
+        self._heading.setToolTip(tip)
+        self.setAccessibleName(title)
+        self.setAccessibleDescription(tip)
+
+    def set_smoothing(self, weight: float) -> None:
+        """Set the weight of the moving average, in [0, 1); 0 shows the raw curves alone."""
+        self._weight = min(max(weight, 0.0), 0.9999)
+        self._dress_all()
+        self.refresh()
+
+    def set_log(self, log: bool) -> None:
+        """Make the vertical axis logarithmic or linear; values of 0 and less leave a gap in log."""
+        self._log = log
+        self._log_action.setChecked(log)
+        self._fit()
+
+    def set_against(self, against: Against) -> None:
+        """Plot against training steps or seconds of training."""
+        self._against = against
+        self._time_action.setChecked(against == "time")
+        self._fit()
+
+    # --- export -----------------------------------------------------------------------------------
+
+    def export(self, path: Path) -> None:
+        """Write the raw numbers (.csv) or the plot as it looks (.png, .svg); raises OSError."""
+        if path.suffix.lower() == ".csv":
+            with path.open("w", newline="", encoding="utf-8") as file:
+                table = csv.writer(file)
+                table.writerow(["curve", "step", "seconds", "value"])
+                for name, curve in self._curves.items():
+                    table.writerows((name, f"{step:.0f}", repr(second), repr(value))
+                                    for step, second, value in zip(
+                                        curve.steps.tolist(), curve.seconds.tolist(),
+                                        curve.values.tolist(), strict=True))
+        elif path.suffix.lower() == ".svg":
+            svg = QSvgGenerator()
+            svg.setFileName(str(path))
+            svg.setTitle(self._title)
+            svg.setResolution(SVG_DPI)
+            svg.setSize(self.size())
+            svg.setViewBox(QRect(0, 0, self.width(), self.height()))
+            self.render(svg, QPoint())
+            if not path.is_file():
+                raise OSError(f"could not write {path}")
+        elif not self.picture().save(str(path)):
+            raise OSError(f"could not write {path}")
+
+    def picture(self) -> QPixmap:
+        """Return the plot as it looks, at twice its size for print."""
+        pixmap = QPixmap(self.size() * 2)
+        pixmap.setDevicePixelRatio(2)
+        pixmap.fill(QColor(theme.palette().window))
+        self.render(pixmap, QPoint())
+        return pixmap
+
+    def _ask_export(self) -> None:
+        dialog = QFileDialog(self, "Export the curves")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters(["Picture (*.png)", "Drawing (*.svg)", "Numbers (*.csv)"])
+        dialog.selectFile(self._title.lower().replace(" ", "-") + ".png")
+        dialog.filterSelected.connect(
+            lambda chosen: dialog.setDefaultSuffix(chosen[-4:-1]))
+        dialog.setDefaultSuffix("png")
+        dialog.fileSelected.connect(lambda chosen: self._export_told(Path(chosen)))
+        dialog.open()
+
+    def _export_told(self, path: Path) -> None:
+        try:
+            self.export(path)
+        except OSError as error:
+            told = translate(error)
+            self._readout.setText(f"{told.what}: {told.why}")
+        else:
+            self._readout.setText(f"Saved {path.name}")
+
+    # --- drawing ----------------------------------------------------------------------------------
+
+    def _added(self, curve: Line) -> Line:
+        self._plot.addItem(curve.raw)
+        self._plot.addItem(curve.smooth)
+        self._legend.addWidget(curve.chip)
+        curve.chip.toggled.connect(self._fit)
+        curve.dress(self._weight > 0)
+        return curve
+
+    def _drop(self, name: str) -> None:
+        curve = self._curves.pop(name)
+        self._plot.removeItem(curve.raw)
+        self._plot.removeItem(curve.smooth)
+        self._legend.removeWidget(curve.chip)
+        curve.chip.deleteLater()
+
+    def refresh(self) -> None:
+        """Fit the view to the curves, unless the user has zoomed, and draw what can be seen."""
+        self._later.stop()
+        has_any = any(curve.values.size for curve in self._curves.values())
+        self._empty.setVisible(not has_any)
+        for axis in (self._left, self._bottom):
+            axis.setVisible(has_any)
+        on = [curve for curve in self._curves.values() if curve.is_on]
+        if self._follows and on:
+            self._show_all(on)
+        low, high = self._plot.vb.viewRange()[0]
+        for curve in self._curves.values():
+            curve.chip.setVisible(len(self._curves) > 1)
+            curve.draw(self._against, low, high, self._log, self._weight)
+        self._place_marks()
+        self._tell(None)
+
+    def _show_all(self, on: list[Line]) -> None:
+        """Set the view's range so that all of the curves is seen."""
+        along = [curve.x(self._against) for curve in on]
+        low, high = min(x[0] for x in along), max(x[-1] for x in along)
+        spans = [found for curve in on
+                 if (found := span(curve.values, self._log)) is not None]
+        bottom = min((found[0] for found in spans), default=0.0)
+        top = max((found[1] for found in spans), default=1.0)
+        margin = 0.06 * (top - bottom) or 0.1 * abs(top) or 0.5
+        self._plot.vb.setRange(xRange=(float(low), float(high) if high > low else low + 1.0),
+                               yRange=(bottom - margin, top + margin), padding=0)
+
+    def _fit(self) -> None:
+        """Show everything again: after a double click, another axis, a curve switched on."""
+        self._follows = True
+        self._left.setLogMode(x=False, y=self._log)
+        if self._against == "steps":
+            self._bottom.show_steps()
+        else:
+            self._bottom.show_time()
+        for axis in (self._left, self._bottom):
+            axis.picture = None  # what it painted with other words
+            axis.update()
+        self._dress_all()
+        self.refresh()
+
+    def _zoomed(self) -> None:
+        self._follows = False
+        self.refresh()
+
+    def _place_marks(self) -> None:
+        for mark, line in zip(self._marks, self._verticals, strict=True):
+            line.setPos(mark.step if self._against == "steps" else mark.seconds)
+
+    # --- the mouse --------------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep the empty text in the middle; a double click shows all, leaving ends the readout."""
+        if event.type() == QEvent.Type.Resize:
+            self._empty.setGeometry(self._view.rect().adjusted(24, 0, -24, 0))
+        elif event.type() == QEvent.Type.MouseButtonDblClick:
+            self._fit()
+        elif event.type() == QEvent.Type.Leave:
+            self._cross.hide()
+            self._tell(None)
+            self.hovered.emit(float("nan"))
+        return super().eventFilter(watched, event)
+
+    def _point_at(self, place: QPointF) -> None:
+        """Read the curves off at the sample nearest to the mouse."""
+        at = float(self._plot.vb.mapSceneToView(place).x())
+        first = next((curve for curve in self._curves.values()
+                      if curve.is_on), None)
+        if first is None or not self._plot.vb.sceneBoundingRect().contains(place):
+            return
+        index = nearest(first.x(self._against), at)
+        self._cross.setPos(first.x(self._against)[index])
+        self._cross.show()
+        self._tell(at)
+        self.hovered.emit(float(first.steps[index]))
+
+    def _tell(self, at: float | None) -> None:
+        """Write the values at a place of the x-axis, or the newest, into legend and readout."""
+        told = ""
+        for curve in self._curves.values():
+            if not curve.values.size:
+                continue
+            index = -1 if at is None else nearest(curve.x(self._against), at)
+            value = number(float(curve.values[index]))
+            curve.show_value(index)
+            if not told and curve.chip.isChecked():
+                when = f"step {curve.steps[index]:,} · {duration(float(curve.seconds[index]))}"
+                told = f"{when}  {value}" if len(self._curves) == 1 else when
+                if at is None:
+                    told = value if len(self._curves) == 1 else ""
+        if at is not None and (mark := self._mark_near(at)):
+            told = mark.text
+        self._readout.setText(told)
+
+    def _mark_near(self, at: float) -> Mark | None:
+        low, high = self._plot.vb.viewRange()[0]
+        reach = 6 * (high - low) / max(1, self._view.width())
+        near = [(abs(line.value() - at), place) for place, line in enumerate(self._verticals)]
+        distance, place = min(near, default=(np.inf, 0))
+        return self._marks[place] if distance <= reach else None
+
+    # --- looks ------------------------------------------------------------------------------------
+
+    def _menu(self, parent: QWidget) -> QMenu:
+        menu = QMenu(parent)
+        self._log_action = menu.addAction("Logarithmic axis")
+        self._time_action = menu.addAction("Against time")
+        for action in (self._log_action, self._time_action):
+            action.setCheckable(True)
+        self._log_action.setChecked(self._log)
+        self._log_action.triggered.connect(self.set_log)
+        self._time_action.triggered.connect(
+            lambda on: self.set_against("time" if on else "steps"))
+        menu.addAction("Show everything", self._fit)
+        menu.addSeparator()
+        menu.addAction("Copy picture",
+                       lambda: QGuiApplication.clipboard().setPixmap(self.picture()))
+        menu.addAction("Export…", self._ask_export)
+        return menu
+
+    def _dress_all(self) -> None:
+        for curve in self._curves.values():
+            curve.dress(self._weight > 0)
+
+    def _paint(self) -> None:
+        """Take the palette's colours."""
+        colours = theme.palette()
+        self._view.setBackground(colours.canvas)
+        for axis in (self._left, self._bottom):
+            axis.setPen(pg.mkPen(colours.line))
+            axis.setTextPen(pg.mkPen(colours.muted))
+        self._cross.setPen(pg.mkPen(colours.muted, width=1))
+        levels = {"info": colours.muted, "warning": colours.warn, "error": colours.bad}
+        for mark, line in zip(self._marks, self._verticals, strict=True):
+            line.setPen(pg.mkPen(levels[mark.level], width=1, style=Qt.PenStyle.DashLine))
+        self._dress_all()
