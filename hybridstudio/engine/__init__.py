@@ -1,1 +1,30 @@
-"""How it runs: every request becomes a generator of events."""
+"""How it runs: every request becomes a generator of events.
+
+`run(request)` is the whole face. The command line is a `for` loop over it, the window drives it in
+a QThread, tests list it. Stop is closing it, pause is not asking for the next event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hybridstudio.engine.draw import draw
+from hybridstudio.engine.look import browse, noise
+from hybridstudio.engine.probe import probe
+from hybridstudio.engine.train import resume, train
+from hybridstudio.messages import Browse, Draw, Event, Noise, Probe, Request, Resume, Train
+
+__all__ = ["run"]
+
+_WORK: dict[type, Callable[[Any], Iterator[Event]]] = {
+    Train: train, Resume: resume, Draw: draw, Browse: browse, Noise: noise, Probe: probe,
+}
+
+
+def run(request: Request) -> Iterator[Event]:
+    """Do what is asked, telling events on the way; a finished work ends with `Done`.
+
+    Raises StudioError for what a user can mend; other errors are told by `errors.translate`.
+    """
+    return _WORK[type(request)](request)

@@ -1,88 +1,11 @@
-"""What is learned, one file for each family, under one contract.
-
-A family is a torch module made from a `RunConfig`. The engine owns optimisers, EMA, checkpoints,
-precision and devices; a family owns what is computed in a training step and how pictures are drawn.
-"""
+"""What is learned: one file for each family, read top to bottom, under one contract."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.families.ddpm import DDPM
 
-import torch
-from torch import Tensor, nn
+__all__ = ["FAMILIES", "Batch", "DrawPlan", "Family", "Update"]
 
-from hybridstudio.config import RunConfig, Shape
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Training pictures in [-1, 1], float32 (N, C, H, W), and their labels int64 (N,) or None."""
-
-    images: Tensor
-    labels: Tensor | None
-
-
-@dataclass(frozen=True)
-class DrawStep:
-    """One moment of drawing, on the device: `step` of `steps` at noise level t (0 is clean).
-
-    x_t, x0 and eps are (N, C, H, W) float32; x0 and eps are None where a family has none.
-    `nfe` counts network evaluations so far, `alpha_bar` is ᾱ at this moment. The last step's x_t
-    is the finished picture.
-    """
-
-    step: int
-    steps: int
-    t: float
-    x_t: Tensor
-    x0: Tensor | None
-    eps: Tensor | None
-    nfe: int
-    alpha_bar: float
-
-
-@dataclass(frozen=True)
-class DrawPlan:
-    """How to draw: everything resolved, nothing optional but the label and the starting picture.
-
-    `image` (N, C, H, W) in [-1, 1] is noised to `from_step` first; `labels` is int64 (N,) or None.
-    """
-
-    shape: Shape
-    count: int
-    sampler: str
-    nfe: int
-    eta: float
-    guidance: float
-    labels: Tensor | None = None
-    image: Tensor | None = None
-    from_step: int | None = None
-
-
-# Does one optimiser step of the network with this name on this loss.
-Update = Callable[[str, Tensor], None]
-
-
-class Family(Protocol):
-    """What the engine asks of a family; each one is an nn.Module with its networks as children."""
-
-    trained: ClassVar[tuple[str, ...]]  # networks that have an optimiser
-    drawn: ClassVar[tuple[str, ...]]  # networks that drawing needs: these have an EMA and ship
-
-    def __init__(self, config: RunConfig) -> None: ...
-
-    def train_step(
-        self, batch: Batch, update: Update, noise: torch.Generator
-    ) -> dict[str, Tensor]:
-        """Learn from one batch through `update`; return named losses, still on the device."""
-        ...
-
-    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[DrawStep]:
-        """Draw pictures, yielding each moment from the first noise to the finished picture."""
-        ...
-
-    def get_submodule(self, target: str) -> nn.Module:
-        """Return a network by its name, as nn.Module does."""
-        ...
+FAMILIES: dict[str, type[Family]] = {"ddpm": DDPM}
+"""Every family by the name that `model.family` gives it."""

@@ -1,0 +1,55 @@
+"""Run one measurement: `python -m hybridstudio.bench NAME [--json]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from hybridstudio.bench import launch, quality, scrub, stall, training
+from hybridstudio.errors import translate
+
+BENCHES: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "ui-stall": stall.measure,
+    "scrub": scrub.measure,
+    "launch": launch.measure,
+    "train-overhead": training.measure,
+    "time-to-quality": quality.measure,
+}
+
+
+def main() -> int:
+    """Measure what was asked, tell the figures, and return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="hybridstudio bench", description="Measure on this machine.",
+        epilog="; ".join(f"{name}: {said(work)}" for name, work in BENCHES.items()))
+    parser.add_argument("name", choices=BENCHES)
+    parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    parser.add_argument("--seconds", type=float, help="how long to measure")
+    parser.add_argument("--preset", help="the preset that trains meanwhile")
+    parser.add_argument("--data-root", help="where data sets lie")
+    parser.add_argument("--peer", choices=("none", "diffusers"), default="none",
+                        help="time-to-quality: train this beside ours for the same time")
+    asked = parser.parse_args()
+    try:
+        figures = BENCHES[asked.name](asked)
+    except Exception as error:
+        print(translate(error), file=sys.stderr)
+        return 1
+    if asked.json:
+        print(json.dumps(figures))
+    else:
+        for name, value in figures.items():
+            print(f"{name:24} {value:.4g}" if isinstance(value, float) else f"{name:24} {value}")
+    return 0
+
+
+def said(work: Callable[..., Any]) -> str:
+    """Return the first sentence of what a measurement's docstring says."""
+    return (work.__doc__ or "").strip().partition(".")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""What learns: a family's networks, their moving average and optimisers, and one training step."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hybridstudio.config import RunConfig, TrainConfig
+from hybridstudio.engine import runtime
+from hybridstudio.engine.checkpoints import load_into
+from hybridstudio.families import FAMILIES, Batch, Family
+from hybridstudio.nets.unet import Dropout
+
+EMA_WARMUP = 10  # steps after which the moving average may reach back further than they do
+
+
+def build(config: RunConfig, on: torch.device) -> Family:
+    """Make a family's networks on a device, their weights drawn from the run's seed."""
+    # Layers initialise themselves from the global generator: borrow it, and give it back as it was.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)
+        family = FAMILIES[config.model.family](config)
+    return _placed(family, on)
+
+
+def _placed(family: Family, on: torch.device) -> Family:
+    assert isinstance(family, nn.Module)
+    return family.to(on, memory_format=torch.channels_last)
+
+
+def parameters(family: Family) -> dict[str, int]:
+    """Count the trainable parameters of each network."""
+    return {name: sum(p.numel() for p in family.get_submodule(name).parameters())
+            for name in family.trained}
+
+
+class Meters:
+    """Means of named losses between two points of the curves; they stay on the device till read."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, Tensor] = {}
+
+    def add(self, losses: Mapping[str, Tensor]) -> None:
+        """Take in one step's losses; NaN means 'not seen in this step'."""
+        for name, loss in losses.items():
+            value = loss.detach().double() if loss.device.type != "mps" else loss.detach()
+            seen = ~value.isnan()
+            if name not in self._sums:
+                self._sums[name], self._counts[name] = torch.zeros_like(value), seen * 0
+            self._sums[name] += value.nan_to_num(0.0, math.inf, -math.inf)
+            self._counts[name] += seen
+
+    def read(self) -> dict[str, float]:
+        """Return the means and begin anew; this is where the device is waited for."""
+        means = {name: float(total) / max(1, int(self._counts[name]))
+                 for name, total in self._sums.items() if int(self._counts[name])}
+        self._sums.clear()
+        self._counts.clear()
+        return means
+
+    def state(self) -> dict[str, list[float]]:
+        """Return sums and counts as plain numbers."""
+        return {name: [float(total), int(self._counts[name])]
+                for name, total in self._sums.items()}
+
+    def restore(self, state: Mapping[str, list[float]], on: torch.device) -> None:
+        """Go on from saved sums and counts."""
+        kind = torch.float64 if on.type != "mps" else torch.float32
+        self._sums = {name: torch.tensor(total, dtype=kind, device=on)
+                      for name, (total, _) in state.items()}
+        self._counts = {name: torch.tensor(int(count), device=on)
+                        for name, (_, count) in state.items()}
+
+
+class Learner:
+    """A family in training: everything that a checkpoint holds, and the step that changes it."""
+
+    def __init__(self, config: RunConfig, on: torch.device) -> None:
+        self.config, self.on = config, on
+        self.dtype = runtime.precision(config.train, on)
+        self.streams = runtime.Streams(config.train.seed, on)
+        self.family = build(config, on)
+        self.ema = copy.deepcopy(self.family)
+        for module in (self.family, self.ema):
+            assert isinstance(module, nn.Module)
+            for part in module.modules():
+                if isinstance(part, Dropout):
+                    part.generator = self.streams["dropout"]
+        self.ema.eval().requires_grad_(False)  # type: ignore[attr-defined]
+        self.optimisers = {name: _optimiser(config.train, self.family.get_submodule(name))
+                           for name in self.family.trained}
+        self.meters = Meters()
+        self._norms: dict[str, Tensor] = {}
+        self.step = 0
+        self.skipped = torch.zeros((), device=on)  # steps without a finite gradient, in a row
+
+    # --- one step -----------------------------------------------------------------------------
+
+    def learn(self, batch: Batch, progress: float) -> None:
+        """Do one training step; `progress` in [0, 1] is how much of the training is over."""
+        rate = self.config.train.lr * lr_factor(self.config.train, self.step, progress)
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+        self._norms.clear()
+        with runtime.arithmetic(self.on, self.dtype):
+            losses = self.family.train_step(batch, self._update, self.streams["noise"])
+        self.meters.add({**losses, **self._norms})
+        self.step += 1
+        self._average()
+
+    def _update(self, name: str, loss: Tensor) -> None:
+        """Step one network's optimiser on a loss; without a finite gradient nothing changes."""
+        weights = list(self.family.get_submodule(name).parameters())
+        optimiser = self.optimisers[name]
+        with torch.autocast(self.on.type, enabled=False):
+            loss.backward()
+        limit = self.config.train.grad_clip or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(weights, limit, foreach=True)
+        bad = ~norm.isfinite()
+        self.skipped = torch.where(bad, self.skipped + 1, 0.0)
+        # The fused optimisers leave everything as it is where found_inf is set: no sync is needed.
+        optimiser.found_inf = bad.float()  # type: ignore[attr-defined]
+        optimiser.grad_scale = None  # type: ignore[attr-defined]
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        self._norms[f"grad_norm/{name}"] = norm.detach()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the EMA towards the weights, faster in the first steps than its decay says."""
+        decay = min(self.config.train.ema, (1 + self.step) / (EMA_WARMUP + self.step))
+        for name in self.family.drawn:
+            now, mean = self.family.get_submodule(name), self.ema.get_submodule(name)
+            torch._foreach_lerp_(list(mean.parameters()), list(now.parameters()), 1.0 - decay)
+            for old, new in zip(mean.buffers(), now.buffers(), strict=True):
+                old.copy_(new)
+
+    # --- its state ----------------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """Return what a checkpoint holds, by file: weights, EMA, optimisers, random streams."""
+        return {
+            "model": weights(self.family, self.family.trained),
+            "ema": weights(self.ema, self.family.drawn),
+            "optimiser": {f"{net}/{place}/{key}": _tensor(value)
+                          for net, optimiser in self.optimisers.items()
+                          for place, slots in optimiser.state_dict()["state"].items()
+                          for key, value in slots.items()},
+            "streams": {**self.streams.state(), "skipped": self.skipped.reshape(1).clone()},
+        }
+
+    def restore(self, tensors: Mapping[str, Mapping[str, Tensor]], step: int) -> None:
+        """Go on from a checkpoint's tensors; StudioError where they belong to other networks."""
+        load_into(weights(self.family, self.family.trained), tensors["model"], "the weights")
+        load_into(weights(self.ema, self.family.drawn), tensors["ema"], "the EMA weights")
+        for net, optimiser in self.optimisers.items():
+            slots: dict[int, dict[str, Tensor]] = {}
+            for name, value in tensors["optimiser"].items():
+                owner, place, key = name.split("/")
+                if owner == net:
+                    slots.setdefault(int(place), {})[key] = value.clone()
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})
+        streams = dict(tensors["streams"])
+        self.skipped = streams.pop("skipped").reshape(()).to(self.on)
+        self.streams.restore(streams)
+        self.step = step
+
+
+def lr_factor(train: TrainConfig, step: int, progress: float) -> float:
+    """Return the learning rate's factor: a linear warm-up, then the config's decay."""
+    rise = min(1.0, (step + 1) / train.warmup) if train.warmup else 1.0
+    progress = min(1.0, max(0.0, progress))
+    fall = {"constant": 1.0, "linear": 1.0 - progress,
+            "cosine": 0.5 * (1.0 + math.cos(math.pi * progress))}[train.decay]
+    return rise * fall
+
+
+def _optimiser(train: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
+    kind = torch.optim.AdamW if train.optimiser == "adamw" else torch.optim.Adam
+    return kind(network.parameters(), lr=train.lr, betas=train.betas,
+                weight_decay=train.weight_decay, fused=True)
+
+
+def weights(family: Family, names: Iterable[str]) -> dict[str, Tensor]:
+    return {f"{name}.{key}": value for name in names
+            for key, value in family.get_submodule(name).state_dict().items()}
+
+
+def _tensor(value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else torch.tensor(value)

@@ -1,0 +1,163 @@
+"""Denoising diffusion: DDPM (Ho 2020), improved DDPM (Nichol & Dhariwal 2021), with labels.
+
+The network predicts ε, x_0 or v, and with learned variance also where log Σ lies between log β̃_t
+and log β_t. Labels are hidden at random while training, so that drawing can be guided (Ho &
+Salimans 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from hybridstudio.config import RunConfig
+from hybridstudio.diffusion.likelihood import vlb_at
+from hybridstudio.diffusion.noise import normal, streams
+from hybridstudio.diffusion.samplers import SAMPLERS, Moment, Options, Predict, Prediction, nfe_steps
+from hybridstudio.diffusion.schedule import Schedule
+from hybridstudio.errors import UsageError
+from hybridstudio.families.contract import Batch, DrawPlan, Update
+from hybridstudio.nets.unet import UNet
+
+BANDS = 4  # parts of the noise levels whose losses are told apart
+MIN_SNR_GAMMA = 5.0  # Hang 2023
+
+
+class DDPM(nn.Module):
+    """A UNet that predicts from x_t and t, and the schedule that it works under."""
+
+    trained: ClassVar[tuple[str, ...]] = ("unet",)
+    drawn: ClassVar[tuple[str, ...]] = ("unet",)
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__()
+        self.config, self.shape = config.model, config.shape
+        self.classes = len(config.data.classes) if config.model.labels else 0
+        if config.model.labels and self.classes == 0:
+            raise UsageError("There are no labels to learn", "the data set has no classes",
+                             "set model.labels = false")
+        self.learned = config.model.variance == "learned"
+        self.schedule = Schedule.named(config.model.schedule, config.model.timesteps)
+        channels = self.shape.channels
+        self.unet = UNet(
+            channels, channels * (2 if self.learned else 1), self.shape.height,
+            width=config.model.width, channel_mult=config.model.channel_mult,
+            blocks=config.model.blocks, attention=config.model.attention,
+            head_width=config.model.head_width, dropout=config.model.dropout,
+            patch=config.model.patch, classes=self.classes)
+
+    # --- training -----------------------------------------------------------------------------
+
+    def train_step(
+        self, batch: Batch, update: Update, noise: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Do one step of L_simple, or of L_hybrid where the variance is learned."""
+        x0 = batch.images
+        t = self._timesteps(len(x0), noise)
+        eps = torch.randn(x0.shape, generator=noise, device=x0.device)
+        x_t = self.schedule.q_sample(x0, t, eps)
+        output = self.unet(x_t, t, self._hidden(batch.labels, noise)).float()
+        output, fraction = self._split(output)
+
+        target = self.schedule.target(self.config.predict, x0, t, eps)
+        errors = (output - target).square().flatten(1).mean(1)
+        loss = (errors * self._weights(t)).mean()
+        losses = {"loss": loss, **self._bands(t, errors.detach())}
+        if fraction is not None:
+            # L_hybrid = L_simple + λ L_vlb (equation 16), λ L_vlb summed over t as in L_vlb; the
+            # mean is detached, so that L_vlb teaches the variance alone.
+            x0_seen, _ = self.schedule.x0_and_eps(self.config.predict, output.detach(), x_t, t)
+            vlb = vlb_at(self.schedule, x0_seen.clamp(-1, 1), fraction, x0, x_t, t).mean()
+            losses["vlb"] = vlb.detach() * len(self.schedule)
+            loss = loss + self.config.vlb_weight * len(self.schedule) * vlb
+        update("unet", loss)
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _timesteps(self, count: int, noise: torch.Generator) -> Tensor:
+        """Draw t (N,), one from each of N equal parts of 0 … T-1, which calms the loss."""
+        places = torch.rand(count, generator=noise, device=noise.device)
+        places = (places + torch.arange(count, device=noise.device)) / count
+        return (places * len(self.schedule)).long().clamp(max=len(self.schedule) - 1)
+
+    def _hidden(self, labels: Tensor | None, noise: torch.Generator) -> Tensor | None:
+        """Hide a share of the labels, so that the network also learns to do without."""
+        if labels is None or self.classes == 0:
+            return None
+        hide = torch.rand(len(labels), generator=noise, device=labels.device)
+        return torch.where(hide < self.config.label_dropout, self.classes, labels)
+
+    def _weights(self, t: Tensor) -> Tensor:
+        """Return the weight (N,) of each picture's error."""
+        if self.config.weighting == "uniform":
+            return torch.ones_like(t, dtype=torch.float32)
+        # Min-SNR-γ (Hang 2023): min(SNR, γ) on x_0, told in terms of what is predicted.
+        snr = self.schedule.at("snr", t, t.float())
+        divide = {"x0": torch.ones_like(snr), "eps": snr, "v": snr + 1.0}[self.config.predict]
+        return snr.clamp(max=MIN_SNR_GAMMA) / divide
+
+    def _bands(self, t: Tensor, errors: Tensor) -> dict[str, Tensor]:
+        """Return the mean error in each band of noise levels, from clean to noisy; NaN if empty."""
+        band = t * BANDS // len(self.schedule)
+        sums = torch.zeros(BANDS, device=t.device).index_add_(0, band, errors)
+        counts = torch.zeros(BANDS, device=t.device).index_add_(0, band, torch.ones_like(errors))
+        means = sums / counts  # 0/0 is NaN: nothing was seen there
+        return {f"loss/band-{number + 1}": means[number] for number in range(BANDS)}
+
+    def _split(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Split the network's output into its prediction and the variance's place in [0, 1]."""
+        if not self.learned:
+            return output, None
+        output, raw = output.chunk(2, dim=1)
+        return output, (raw + 1.0) / 2.0
+
+    # --- drawing ------------------------------------------------------------------------------
+
+    def predictor(self, labels: Tensor | None, guidance: float) -> Predict:
+        """Return what samplers ask: from x_t and t to the predicted x_0 and ε.
+
+        With `guidance` w other than 1 the network is asked with and without the label, and the
+        answer is ε_any + w (ε_label - ε_any).
+        """
+
+        def predict(x_t: Tensor, t: Tensor) -> Prediction:
+            if labels is not None and guidance != 1.0:
+                with_label, without = self.unet(
+                    torch.cat([x_t, x_t]), torch.cat([t, t]),
+                    torch.cat([labels, torch.full_like(labels, self.classes)]),
+                ).float().chunk(2)
+                output = without + guidance * (with_label - without)
+            else:
+                output = self.unet(x_t, t, labels).float()
+            output, fraction = self._split(output)
+            return Prediction(*self.schedule.x0_and_eps(self.config.predict, output, x_t, t),
+                              fraction)
+
+        return predict
+
+    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
+        """Draw pictures from noise, or from a picture noised to the plan's `from_step`."""
+        device = self.unet.stem.weight.device
+        rows = streams(noise, plan.count)
+        x = normal(rows, plan.shape, device)
+        start = None
+        if plan.image is not None:
+            start = len(self.schedule) - 1 if plan.from_step is None else plan.from_step - 1
+            t = torch.full((plan.count,), start, device=device)
+            x = self.schedule.q_sample(plan.image.to(device).expand_as(x), t, x)
+        labels = plan.labels
+        if labels is None and self.classes:
+            # 'Any class' is a class drawn for each picture: the network knows each one better
+            # than all of them at once, and the mixture is the same.
+            labels = torch.stack([torch.randint(self.classes, (), generator=row) for row in rows])
+        labels = None if labels is None else labels.to(device)
+
+        levels = len(self.schedule) if start is None else start + 1
+        timesteps = self.schedule.timesteps(
+            min(levels, nfe_steps(plan.sampler, plan.nfe)), "trailing", start)
+        variance = "fixed_small" if self.learned else self.config.variance
+        options = Options(clip_x0=True, eta=plan.eta, variance=variance)
+        yield from SAMPLERS[plan.sampler](
+            self.predictor(labels, plan.guidance), x, self.schedule, timesteps, rows, options)

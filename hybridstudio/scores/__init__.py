@@ -1,0 +1,1 @@
+"""Distances between sets of pictures, in the features of a network."""
