@@ -28,8 +28,9 @@ app = typer.Typer(
 # In the order in which --help lists them.
 COMMANDS = (train.train, train.resume, draw.sample, draw.denoise,
             look.presets, look.runs, look.info, look.doctor, look.bench)
+OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 for command in COMMANDS:
-    app.command()(command)
+    app.command(context_settings=OWN_OPTIONS if command is look.bench else None)(command)
 
 
 def _version(wanted: bool) -> None:

@@ -18,6 +18,16 @@ from hybridstudio.cli.screen import COLOURS, duration, screen_of
 from hybridstudio.config import RunConfig
 from hybridstudio.errors import StudioError, UsageError
 
+# Size, channels and number of classes of the data sets whose pictures are all alike.
+NATIVE = {
+    "digits": (8, 1, 10),
+    "shapes": (32, 3, 8),
+    "mnist": (28, 1, 10),
+    "fashion-mnist": (28, 1, 10),
+    "kmnist": (28, 1, 10),
+    "cifar10": (32, 3, 10),
+}
+
 
 def presets(
     context: typer.Context, json: options.Json = False, verbose: options.Verbose = False
@@ -28,7 +38,7 @@ def presets(
                "says": config.says, "source": config.source}
               for name, config in shelf.listing().items()]
     if not screen.as_json:
-        heads = ("name", "family", "data", "says", "source")
+        heads = ("name", "family", "data", "says")
         screen.table(heads, [[each[head] for head in heads] for each in listed])
     screen.result({"presets": listed})
     return 0
@@ -76,7 +86,7 @@ def info(
         if config.says:
             screen.say(config.says, "italic")
         rows = [[key, _spelled(value)] for key, value in facts.items() if value not in (None, "")]
-        screen.table(("", ""), rows)
+        screen.table((), rows)
     screen.result({**facts, "config": config.model_dump(mode="json")})
     return 0
 
@@ -99,15 +109,16 @@ def _target(text: str) -> tuple[RunConfig, dict[str, Any]]:
 
 
 def _facts(config: RunConfig) -> dict[str, Any]:
-    sizes, problem = _parameters(config)
-    side, channels = config.data.size, config.data.channels
+    whole = _resolved(config)
+    sizes, problem = _parameters(whole)
+    side, channels = whole.data.size, whole.data.channels
     sample = config.sample
     return {
         "name": config.name,
         "family": config.model.family,
         "data": config.data.name,
         "shape": [channels, side, side] if side and channels else None,
-        "classes": list(config.data.classes),
+        "classes": len(whole.data.classes),
         "parameters": sizes,
         "parameters_unknown": problem,
         "timesteps": config.model.timesteps,
@@ -122,15 +133,28 @@ def _facts(config: RunConfig) -> dict[str, Any]:
     }
 
 
+def _resolved(config: RunConfig) -> RunConfig:
+    """Fill in what the data set will say where that is known without opening it."""
+    known = NATIVE.get(config.data.name)
+    if known is None:
+        return config
+    size, channels, classes = known
+    data = config.data
+    return config.model_copy(update={"data": data.model_copy(update={
+        "size": data.size or size, "channels": data.channels or channels,
+        "classes": data.classes or tuple(str(number) for number in range(classes))})})
+
+
 def _parameters(config: RunConfig) -> tuple[dict[str, int], str]:
     """Count the parameters of each network; where it cannot be built yet, say why."""
-    from hybridstudio.engine.learner import parameters  # brings torch
-    from hybridstudio.families import FAMILIES
+    from hybridstudio.families import FAMILIES  # brings torch
 
     try:
-        return parameters(FAMILIES[config.model.family](config)), ""
+        family = FAMILIES[config.model.family](config)
     except StudioError as error:
         return {}, ": ".join(part for part in (error.what, error.why) if part)
+    return {name: sum(weights.numel() for weights in family.get_submodule(name).parameters())
+            for name in family.trained}, ""
 
 
 def _spelled(value: Any) -> str:
@@ -152,8 +176,7 @@ def doctor(
     found = []
     for check in clinic.examine(data_root):
         found.append(check)
-        screen.notice(f"{check.state:4} {check.name}: {check.says}", fix=check.fix,
-                      level=check.state)
+        screen.finding(check.state, f"{check.name}: {check.says}", check.fix)
     is_well = all(check.state != "bad" for check in found)
     words, colour = (("Everything that is needed is here.", COLOURS["ok"]) if is_well else
                      ("What is marked bad has to be mended.", COLOURS["bad"]))
@@ -165,11 +188,11 @@ def doctor(
 def bench(
     context: typer.Context,
     name: Annotated[str, typer.Argument(
-        metavar="NAME", help="ui-stall, scrub, launch or train-overhead.")],
+        metavar="NAME", help="ui-stall, scrub, launch, train-overhead or time-to-quality.")],
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Measure something on this machine, beside what it is compared with."""
-    words = [sys.executable, "-m", "hybridstudio.bench", name]
+    """Measure something on this machine; the options that follow are the measurement's own."""
+    words = [sys.executable, "-m", "hybridstudio.bench", name, *context.args]
     # A process of its own, so that nothing of this one weighs on the measurement.
     return subprocess.run(words + (["--json"] if json else []), check=False).returncode

@@ -31,7 +31,8 @@ Sampler = Annotated[str | None, typer.Option(
 Nfe = Annotated[int | None, typer.Option(
     min=1, metavar="N", help="Network evaluations for each picture.")]
 Eta = Annotated[float | None, typer.Option(
-    min=0.0, max=1.0, metavar="η", help="Fresh noise in each DDIM step: 0 is deterministic, 1 is ancestral.")]
+    min=0.0, max=1.0, metavar="η",
+    help="Fresh noise in each DDIM step: 0 is deterministic, 1 is ancestral.")]
 Guidance = Annotated[float | None, typer.Option(
     min=0.0, max=20.0, metavar="W", help="1 follows the class as learned, more exaggerates it.")]
 Seed = Annotated[int, typer.Option(

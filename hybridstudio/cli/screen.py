@@ -42,9 +42,17 @@ class Screen:
         """Print something worth knowing, coloured after its level, with its remedy."""
         self.console.print(_told(what, why, fix, COLOURS[level]))
 
+    def finding(self, state: str, text: str, fix: str = "") -> None:
+        """Print one line of a check-up, its state in colour, with the remedy below."""
+        line = Text.assemble((f"{state:4} ", f"bold {COLOURS[state]}"), text)
+        if fix:
+            line.append(f"\n     → {fix}", "dim")
+        self.console.print(line)
+
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print rows under heads, for people."""
-        table = Table(*heads, box=None, pad_edge=False, header_style="bold")
+        """Print rows, under heads if there are any, for people."""
+        table = Table(*heads, box=None, pad_edge=False, header_style="bold",
+                      show_header=bool(heads))
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self.console.print(table)
@@ -84,7 +92,7 @@ def _told(what: str, why: str, fix: str, colour: str) -> Text:
     text = Text(what, f"bold {colour}")
     for line in (why, fix and f"→ {fix}"):
         if line:
-            text.append("\n  " + line.replace("\n", "\n  "), "default not bold")
+            text.append("\n  " + line.replace("\n", "\n  "), "not bold default")
     return text
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import cast
 
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
@@ -37,7 +38,8 @@ def run(request: Request, screen: Screen, seen: Callable[[Event], None] | None =
     from hybridstudio import engine  # brings torch, which --help does not wait for
 
     watched = Watched()
-    with stopping() as stop, _shown(screen) as show, closing(engine.run(request)) as events:
+    told = cast(Generator[Event], engine.run(request))
+    with stopping() as stop, _shown(screen) as show, closing(told) as events:
         for event in events:
             show(event)
             if seen is not None:
