@@ -289,8 +289,8 @@ def unipc(
 def _interpolated(pictures: list[Tensor], levels: list[Level]) -> Tensor:
     """Return the constant x_0 that does what UniC's polynomial through the last x_0 does.
 
-    Zhao 2023, equation 3 and appendix A, data prediction: the polynomial passes through the newest
-    x_0 (at the level arrived at) and the one or two before it.
+    Zhao 2023, UniC with data prediction: the polynomial passes through the newest x_0 (at the level
+    arrived at) and the one or two before it.
     """
     *older_still, old, new = pictures
     if not older_still:
