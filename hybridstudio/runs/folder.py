@@ -20,9 +20,7 @@ from hybridstudio.config import RunConfig
 from hybridstudio.errors import ConfigError, Problem, StudioError, UsageError, translate
 from hybridstudio.runs.disk import replace_durably
 from hybridstudio.runs.locking import holder
-from hybridstudio.runs.log import metrics_file
-from hybridstudio.runs.reader import last_records
-from hybridstudio.runs.records import Record, is_step, number
+from hybridstudio.runs.records import Record, is_step, last_records, metrics_file, number
 
 State = Literal["training", "finished", "stopped", "interrupted", "ready", "broken"]
 MAX_CARD = 1_000_000  # bytes

@@ -43,6 +43,11 @@ class Holder:
         birth = _birth(self.pid)
         return birth is not None and self.birth in ("", birth)
 
+    @property
+    def is_us(self) -> bool:
+        """Whether it is this very process."""
+        return (self.pid, self.host) == (os.getpid(), socket.gethostname())
+
     def __str__(self) -> str:
         since = f", since {self.started}" if self.started else ""
         return f"process {self.pid} on {self.host}{since}"
@@ -107,7 +112,7 @@ def _claim(path: Path) -> Notice | None:
 
 def _release(path: Path) -> None:
     found = _read(path)
-    if found is not None and (found.pid, found.host) == (os.getpid(), socket.gethostname()):
+    if found is not None and found.is_us:
         with suppress(OSError):
             (path / "run.lock").unlink()
 

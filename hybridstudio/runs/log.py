@@ -13,14 +13,9 @@ from typing import Any
 
 from hybridstudio.errors import StudioError, translate
 from hybridstudio.runs.disk import naming
+from hybridstudio.runs.records import last_records, metrics_file, number
 
-FILE = "metrics.jsonl"
 MAX_PENDING = 20_000  # lines kept in memory while they cannot be written: some 4 MB
-
-
-def metrics_file(path: Path) -> Path:
-    """Return the metrics.jsonl of a run's folder; a path to the file itself is taken as it is."""
-    return path if path.suffix == ".jsonl" else path / FILE
 
 
 class MetricsLog:
@@ -28,14 +23,17 @@ class MetricsLog:
 
     Lines that cannot be written wait in memory (`pending` of them; `problem` says why) and go out
     before the next one that can be. When too many wait, every second of them is given up (`lost`),
-    so that the curve keeps its shape. `seconds` is where the clock of training starts: 0, or what
-    the checkpoint says.
+    so that the curve keeps its shape. `seconds` is where the clock of training starts; without it
+    where the records end that are there already.
     """
 
-    def __init__(self, path: Path, seconds: float = 0.0) -> None:
+    def __init__(self, path: Path, seconds: float | None = None) -> None:
         self.path = metrics_file(path)
         self.lost = 0
         self.problem: StudioError | None = None
+        if seconds is None:
+            seconds = max((number(record.get("seconds")) or 0.0
+                           for record in last_records(self.path)), default=0.0)
         self._began = time.monotonic() - seconds
         self._descriptor: int | None = None
         self._waiting: list[bytes] = []

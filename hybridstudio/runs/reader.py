@@ -16,13 +16,14 @@ from typing import BinaryIO
 
 import numpy as np
 
-from hybridstudio.runs.log import metrics_file
 from hybridstudio.runs.records import (
     TABLES,
     Record,
     Rows,
     by_shape,
     is_step,
+    lines_of,
+    metrics_file,
     parsed,
     parsed_line,
     rows_of,
@@ -138,7 +139,7 @@ class MetricsReader:
             self._store([rows])
             return True
         alike, odd = [], []
-        for lines in by_shape(_lines(chunk)):
+        for lines in by_shape(lines_of(chunk)):
             rows = taken_apart(b"\n".join(lines) + b"\n") if len(lines) > 3 else None
             if rows is None:
                 odd += lines
@@ -158,7 +159,7 @@ class MetricsReader:
 
     def _take(self, chunk: bytes) -> list[Record]:
         """Put any lines into tables and events, and return the records among them."""
-        lines = _lines(chunk)
+        lines = lines_of(chunk)
         records = parsed(lines)
         self.bad_lines += len(lines) - len(records)
         rows: list[Record] = []
@@ -182,21 +183,6 @@ class MetricsReader:
         for kind, table in self._tables.items():
             table.extend([Block(*rows.tables[kind], rows.steps, rows.seconds)
                           for rows in found if kind in rows.tables])
-
-
-def last_records(path: Path, size: int = 16_384) -> list[Record]:
-    """Return the records in the last `size` bytes of a run's metrics, without reading the rest."""
-    try:
-        with metrics_file(path).open("rb") as file:
-            end = file.seek(0, os.SEEK_END)
-            file.seek(max(0, end - size))
-            return parsed(_lines(file.read(size)))
-    except OSError:
-        return []
-
-
-def _lines(chunk: bytes) -> list[bytes]:
-    return [line for line in chunk.split(b"\n") if line.strip()]
 
 
 def _later_wins(records: list[Record]) -> list[Record]:

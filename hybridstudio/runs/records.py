@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +22,27 @@ _LETTERS = b"0123456789.+-eENaIfinty"  # all that numbers are written with, NaN 
 _MARKERS = range(128, 256)
 _AS_COMMAS = bytes(ord(",") if byte in _MARKERS else byte for byte in range(256))
 _STRINGS = ((b'"nan"', b"NaN"), (b'"inf"', b"Infinity"), (b'"-inf"', b"-Infinity"))
+
+
+def metrics_file(path: Path) -> Path:
+    """Return the metrics.jsonl of a run's folder; a path to the file itself is taken as it is."""
+    return path if path.suffix == ".jsonl" else path / "metrics.jsonl"
+
+
+def lines_of(chunk: bytes) -> list[bytes]:
+    """Split bytes into lines, without empty ones."""
+    return [line for line in chunk.split(b"\n") if line.strip()]
+
+
+def last_records(path: Path, size: int = 16_384) -> list[Record]:
+    """Return the records in the last `size` bytes of a run's metrics, without reading the rest."""
+    try:
+        with metrics_file(path).open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - size))
+            return parsed(lines_of(file.read(size)))
+    except OSError:
+        return []
 
 
 class Rows(NamedTuple):
