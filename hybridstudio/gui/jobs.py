@@ -26,7 +26,7 @@ from hybridstudio.errors import StudioError, UsageError, translate
 from hybridstudio.messages import Done, Event, Preview, Progress, Request
 
 State = Literal["idle", "starting", "running", "paused", "stopping"]
-Engine = Callable[[Any], Iterator[Event]]
+Engine = Callable[[Any], Iterator[Any]]  # a request in, events out
 
 EVERY = 40  # ms between looks into the box
 AT_ONCE = 0.008  # seconds that one look may take, so that a frame of the screen is not missed

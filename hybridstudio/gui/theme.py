@@ -27,6 +27,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from hybridstudio import paths
 
 GRID = 8
+BESIDE = Qt.ToolButtonStyle.ToolButtonTextBesideIcon
 Mode = Literal["system", "light", "dark"]
 Role = Literal["title", "heading", "muted", "number", "error", ""]
 
