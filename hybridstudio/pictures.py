@@ -375,6 +375,7 @@ def _cleaned(values: Any) -> dict[str, Any]:
         value: Any = values.get(key)
         if kind is float and type(value) is int and abs(value) < 2**53:
             value = float(value)
-        if type(value) is kind and not (kind is str and not _BARE_NAME.fullmatch(value)):
+        is_path = isinstance(value, str) and not _BARE_NAME.fullmatch(value)
+        if type(value) is kind and not is_path:
             kept[key] = value
     return kept

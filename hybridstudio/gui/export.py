@@ -1,0 +1,120 @@
+"""The Export menu of a drawing: the frame, a strip, an animation, or the raw arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
+
+from hybridstudio import pictures
+from hybridstudio.gui import film as films
+from hybridstudio.gui import theme
+from hybridstudio.gui.writing import Writer
+
+# What is offered: name in the menu, ending, what the dialog calls it.
+KINDS: dict[str, tuple[str, str, str]] = {
+    "frame": ("This frame as PNG…", ".png", "PNG picture"),
+    "strip": ("Strip of moments as PNG…", ".png", "PNG picture"),
+    "gif": ("Animation as GIF…", ".gif", "GIF animation"),
+    "webp": ("Animation as WebP…", ".webp", "WebP animation"),
+    "mp4": ("Animation as MP4…", ".mp4", "MP4 video"),
+    "npz": ("All frames as arrays (.npz)…", ".npz", "NumPy archive"),
+}
+ANIMATION_FRAMES = 120  # frames of an animation at most
+
+
+class ExportButton(QToolButton):
+    """Offers the exports; `material()` gives film, frame, rows, only and settings when one begins.
+
+    `written` tells the path of a finished file, `failed` a StudioError.
+    """
+
+    written = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, material: Callable[[], dict[str, Any]], parent: QWidget | None = None,
+                 ) -> None:
+        super().__init__(parent)
+        self._material = material
+        self._writer: Writer | None = None
+        self.setAccessibleName("Export")
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        theme.set_icon(self, "export")
+        self._menu = QMenu(self)
+        for kind, (words, _, _) in KINDS.items():
+            self._menu.addAction(words).triggered.connect(partial(self.ask, kind))
+        self._menu.addSeparator()
+        self._cancel = self._menu.addAction("Cancel the export", self.cancel)
+        self._menu.aboutToShow.connect(self._show_state)
+        self.setMenu(self._menu)
+        self._show_state()
+
+    def ask(self, kind: str, _checked: bool = False) -> None:
+        """Ask where to write, without blocking, then write."""
+        _, ending, words = KINDS[kind]
+        settings = self._material()["settings"]
+        name = "-".join(str(settings[key]) for key in ("run", "sampler", "nfe") if key in settings)
+        name += f"-seed{settings.get('seed', 0)}" + ("-strip" if kind == "strip" else "")
+        dialog = QFileDialog(self, KINDS[kind][0].rstrip("…"))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(ending)
+        dialog.setNameFilter(f"{words} (*{ending})")
+        dialog.selectFile(name.replace("+", "p") + ending)
+        # The dialog has asked whether an existing file may be replaced.
+        dialog.fileSelected.connect(lambda path: self.write(kind, Path(path), overwrite=True))
+        dialog.open()
+
+    def write(self, kind: str, path: Path, overwrite: bool = False) -> None:
+        """Write an export in a thread; another one that is still being written is given up."""
+        self.cancel()
+        material = self._material()
+        frames = list(material["film"])  # frozen records: safe to read in the thread
+        frame, rows, only = material["frame"], material["rows"], material["only"]
+        settings = material["settings"]
+
+        def work(check: Callable[[], None]) -> None:
+            if kind == "frame":
+                pictures.write_png(path, films.page(frame, rows, only), settings, overwrite)
+            elif kind == "strip":
+                pictures.write_png(path, films.strip(frames, rows, only), settings, overwrite)
+            elif kind == "npz":
+                films.write_arrays(path, frames, settings, check, overwrite)
+            else:
+                pictures.write_animation(path, pages(check), overwrite=overwrite)
+
+        def pages(check: Callable[[], None]) -> Iterator[pictures.Raster]:
+            for place in pictures.spread(len(frames), ANIMATION_FRAMES):
+                check()
+                yield films.page(frames[place], rows, only)
+
+        self._writer = Writer(work, self)
+        self._writer.written.connect(lambda: self.written.emit(path))
+        self._writer.failed.connect(self.failed)
+        self._writer.finished.connect(self._ended)
+        self._writer.start()
+        self._show_state()
+
+    def cancel(self) -> None:
+        """Give up what is being written; nothing of it stays."""
+        if self._writer is not None:
+            self._writer.cancel()
+
+    def is_writing(self) -> bool:
+        """Return whether a file is being written."""
+        return self._writer is not None and self._writer.isRunning()
+
+    def _ended(self) -> None:
+        if self.sender() is self._writer:
+            self._writer = None
+        self.sender().deleteLater()
+        self._show_state()
+
+    def _show_state(self) -> None:
+        writing = self._writer is not None
+        self._cancel.setVisible(writing)
+        self.setToolTip("Writing… open the menu to cancel" if writing else
+                        "Export the frame, a strip, an animation or the raw frames")

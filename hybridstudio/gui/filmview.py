@@ -1,0 +1,273 @@
+"""One frame of a drawing on the screen: x_t, the predicted picture and the predicted noise."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QTextDocument,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from hybridstudio.gui import mosaic, theme
+from hybridstudio.gui.film import ROWS, Row, row_of
+from hybridstudio.gui.images import to_qimage
+from hybridstudio.gui.mosaic import Grid
+from hybridstudio.gui.theme import GRID
+from hybridstudio.messages import Frame
+
+# Mathematics as books set it: variables slanted, a hat on what is predicted.
+MATHS: dict[Row, str] = {"x_t": "<i>x</i><sub><i>t</i></sub>",
+                         "x0": "<i>x\u0302</i><sub>0</sub>", "eps": "<i>ε\u0302</i>"}
+_SIDE_LABEL, _TOP_LABEL = 96, 28  # room for a label in points
+
+
+@dataclass(frozen=True)
+class Block:
+    """Where one row of pictures lies, in points, and its pixels once they are drawn."""
+
+    row: Row
+    label: QRectF
+    origin: QPointF
+    grid: Grid
+    image: QImage | None = None
+
+
+class FilmView(QWidget):
+    """Shows a frame's rows as large as they fit, stacked or side by side, whichever is larger.
+
+    `scrubbed` tells steps to move by (the wheel), `pointed` what lies under the mouse in words,
+    `picked` the picture clicked, `enlarged` whether one is shown alone, `scaled` the zoom in words.
+    `painted_at` is the time (perf_counter) at which painting last ended.
+    """
+
+    scrubbed = Signal(int)
+    pointed = Signal(str)
+    picked = Signal(int)
+    enlarged = Signal(bool)
+    scaled = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.painted_at = 0.0
+        self.rows: tuple[Row, ...] = tuple(ROWS)
+        self.current = 0
+        self.alone = False  # whether only the current picture is shown
+        self.empty = ""  # what is said where there is no frame
+        self._frame: Frame | None = None
+        self._blocks: list[Block] = []
+        self._turned = 0
+        self._zoom = 0
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setAccessibleName("Frames")
+        theme.changed.connect(self.refresh)
+
+    def show_frame(self, frame: Frame | None) -> None:
+        """Show a frame; None shows the words in `empty`."""
+        self._frame = frame
+        if frame is not None:
+            self.current = min(self.current, len(frame.x_t) - 1)
+        self.refresh()
+
+    def frame_shown(self) -> Frame | None:
+        """Return the frame on the screen."""
+        return self._frame
+
+    def show_rows(self, rows: tuple[Row, ...]) -> None:
+        """Choose which rows are shown."""
+        self.rows = rows
+        self.refresh()
+
+    def show_alone(self, alone: bool) -> None:
+        """Show only the current picture, or all of them."""
+        if alone != self.alone:
+            self.alone = alone
+            self.refresh()
+            self.enlarged.emit(alone)
+
+    def only(self) -> int | None:
+        """Return the one picture that is shown, None where all are."""
+        return self.current if self.alone else None
+
+    def refresh(self) -> None:
+        """Paint anew."""
+        self._blocks = []
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Ask for room for a few rows of pictures."""
+        return QSize(560, 400)
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for room for a few pictures at least."""
+        return QSize(160, 120)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Lay the pictures out anew."""
+        self.refresh()
+        super().resizeEvent(event)
+
+    # layout
+
+    def _layout(self, frame: Frame) -> list[Block]:
+        count, height, width, _ = frame.x_t.shape
+        ratio = self.devicePixelRatioF()
+        shape = (1 if self.alone else count, height, width)
+        stacked = self._arranged(shape, ratio, across=False)
+        across = self._arranged(shape, ratio, across=True)
+        if not stacked or not across:
+            return []
+        return across if across[0].grid.zoom > stacked[0].grid.zoom else stacked
+
+    def _arranged(self, shape: tuple[int, int, int], ratio: float, across: bool) -> list[Block]:
+        count = len(self.rows)
+        if not count:
+            return []
+        wide, high = self.width() - 2 * GRID, self.height() - 2 * GRID
+        room: tuple[float, float] = (wide - _SIDE_LABEL, (high - (count - 1) * GRID) / count)
+        if across:
+            room = ((wide - (count - 1) * 2 * GRID) / count, high - _TOP_LABEL)
+        pixels = (int(max(1, room[0]) * ratio), int(max(1, room[1]) * ratio))
+        grid = mosaic.fitting(*shape, pixels, gap=round(2 * ratio))
+        size = QPointF(*grid.size) / ratio
+        step = QPointF(size.x() + 2 * GRID, 0) if across else QPointF(0, size.y() + GRID)
+        whole = size + step * (count - 1)
+        extra = QPointF(0, _TOP_LABEL) if across else QPointF(_SIDE_LABEL, 0)
+        start = (QPointF(self.width(), self.height()) - whole - extra) / 2
+        first = _on_pixel(QPointF(max(0.0, start.x()), max(0.0, start.y())) + extra, ratio)
+        blocks = []
+        for index, row in enumerate(self.rows):
+            origin = _on_pixel(first + step * index, ratio)
+            label = (QRectF(origin.x(), origin.y() - _TOP_LABEL, room[0], _TOP_LABEL) if across
+                     else QRectF(origin.x() - _SIDE_LABEL, origin.y(), _SIDE_LABEL - GRID,
+                                 max(size.y(), 1.0)))
+            blocks.append(Block(row, label, origin, grid))
+        return blocks
+
+    def _composed(self, frame: Frame) -> list[Block]:
+        ground = QColor(theme.palette().canvas).rgb() & 0xFFFFFF
+        ratio = self.devicePixelRatioF()
+        return [Block(block.row, block.label, block.origin, block.grid, to_qimage(
+            mosaic.compose(row_of(frame, block.row, self.only()), block.grid, ground), ratio))
+            if getattr(frame, block.row) is not None else block
+            for block in self._layout(frame)]
+
+    # painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint what was composed before."""
+        colours = theme.palette()
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect(), QColor(colours.canvas))
+            if self._frame is None:
+                painter.setPen(QColor(colours.muted))
+                room = self.rect().adjusted(4 * GRID, 4 * GRID, -4 * GRID, -4 * GRID)
+                flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+                painter.drawText(room, flags, self.empty)
+                return
+            if not self._blocks:
+                self._blocks = self._composed(self._frame)
+                if self._blocks and (zoom := self._blocks[0].grid.zoom) != self._zoom:
+                    self._zoom = zoom
+                    QTimer.singleShot(0, self, lambda: self.scaled.emit(mosaic.scale_text(zoom)))
+            for block in self._blocks:
+                self._paint_label(painter, block)
+                if block.image is not None:
+                    painter.drawImage(block.origin, block.image)
+                else:
+                    self._paint_missing(painter, block)
+                if not self.alone and block.grid.count > 1 and self.hasFocus():
+                    painter.setPen(QPen(QColor(colours.accent), 2))
+                    painter.drawRect(self._place(block, self.current).adjusted(-1, -1, 1, 1))
+        self.painted_at = time.perf_counter()
+
+    def _paint_label(self, painter: QPainter, block: Block) -> None:
+        colours = theme.palette()
+        across = block.label.height() == _TOP_LABEL and block.label.width() > _SIDE_LABEL
+        words = f"<span style='color:{colours.muted}'>{ROWS[block.row]}</span>"
+        maths = (f"<span style='font-family:serif;font-size:15pt;color:{colours.text}'>"
+                 f"{MATHS[block.row]}</span>")
+        text = QTextDocument()
+        text.setDocumentMargin(0)
+        text.setDefaultFont(self.font())
+        text.setTextWidth(block.label.width())
+        text.setHtml(f"{maths}&nbsp; {words}" if across else f"{maths}<br>{words}")
+        gap = 0.0 if across else max(0.0, (block.label.height() - text.size().height()) / 2)
+        painter.save()
+        painter.translate(block.label.topLeft() + QPointF(0, gap))
+        text.drawContents(painter)
+        painter.restore()
+
+    def _paint_missing(self, painter: QPainter, block: Block) -> None:
+        size = QPointF(*block.grid.size) / self.devicePixelRatioF()
+        painter.setPen(QColor(theme.palette().muted))
+        painter.drawText(QRectF(block.origin.x(), block.origin.y(), size.x(), size.y()),
+                         Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
+                         "none at this step")
+
+    def _place(self, block: Block, index: int) -> QRectF:
+        ratio = self.devicePixelRatioF()
+        left, top, width, height = block.grid.place(index)
+        return QRectF(block.origin.x() + left / ratio, block.origin.y() + top / ratio,
+                      width / ratio, height / ratio)
+
+    # mouse
+
+    def _under(self, position: QPointF) -> tuple[Block, int, int, int] | None:
+        for block in self._blocks:
+            place = (position - block.origin) * self.devicePixelRatioF()
+            if found := block.grid.at(place.x(), place.y()):
+                index, x, y = found
+                return block, self.current if self.alone else index, x, y
+        return None
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Tell what lies under the mouse."""
+        found = self._under(event.position())
+        if found is None or self._frame is None or getattr(self._frame, found[0].row) is None:
+            return self.pointed.emit("")
+        block, index, x, y = found
+        value = ", ".join(map(str, row_of(self._frame, block.row)[index, y, x].tolist()))
+        self.pointed.emit(f"{ROWS[block.row]} {index + 1} · x {x}, y {y} · value {value}")
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Nothing lies under the mouse any more."""
+        self.pointed.emit("")
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Choose the picture that is clicked."""
+        if found := self._under(event.position()):
+            self.current = found[1]
+            self.update()
+            self.picked.emit(self.current)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Show the picture alone, or all again."""
+        if self._under(event.position()):
+            self.show_alone(not self.alone)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Scrub by whole notches."""
+        turned: QPoint = event.angleDelta()
+        self._turned += turned.y() or turned.x()  # touchpads turn in small parts
+        notches = int(self._turned / 120)
+        self._turned -= notches * 120
+        if notches:
+            self.scrubbed.emit(-notches)
+        event.accept()
+
+
+def _on_pixel(place: QPointF, ratio: float) -> QPointF:
+    return QPointF(round(place.x() * ratio) / ratio, round(place.y() * ratio) / ratio)

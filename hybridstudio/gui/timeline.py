@@ -1,0 +1,277 @@
+"""The transport under a drawing: play, step, a slider over the steps, the noise level as a curve.
+
+The slider's places are the steps of the drawing. The curve lies under its groove, so that a step
+and its noise level stand above each other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QSlider,
+    QStyle,
+    QStyleOptionSlider,
+    QToolButton,
+    QWidget,
+)
+
+from hybridstudio.gui import theme
+from hybridstudio.gui.theme import GRID
+from hybridstudio.messages import Frame
+
+SPEEDS = (2, 5, 12, 25, 50)  # frames a second
+_SNR_ENDS = 12.0  # log-SNR beyond ±12 is as good as clean or pure noise
+_HANDLE = 16  # points that the slider's handle is wide
+
+
+class Timeline(QWidget):
+    """Slider, play and curve; `moved` tells the step that a user or Play went to."""
+
+    moved = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setAccessibleName("Step of the drawing")
+        self.slider.setToolTip("Scrub through the steps (arrow keys, wheel, Home, End)")
+        self.slider.setRange(0, 0)
+        self.slider.setPageStep(5)
+        self.slider.valueChanged.connect(self._on_value)
+        self.curve = Curve(self.slider)
+        self.curve.dragged.connect(self.slider.setValue)
+        self.readout = theme.say(QLabel(" "), "number")
+        self.readout.setAccessibleName("Where this is")
+        self.readout.setMinimumWidth(1)  # it may be cut where the window is very narrow
+        self.pointed = theme.say(QLabel(" "), "muted")
+        self.pointed.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.pointed.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.back = self._button("step-back", "One step back (←)", lambda: self.step(-1))
+        self.play = self._button("play", "Play (Space)", self.toggle)
+        self.forward = self._button("step-forward", "One step on (→)", lambda: self.step(1))
+        self.speed = QComboBox()
+        self.speed.setAccessibleName("Frames a second")
+        self.speed.setToolTip("Frames a second while playing (12)")
+        for rate in SPEEDS:
+            self.speed.addItem(f"{rate} / s", rate)
+        self.speed.setCurrentIndex(SPEEDS.index(12))
+        self.speed.currentIndexChanged.connect(self._set_interval)
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._next)
+        self._set_interval()
+        self._quiet = False
+        self._arrived = 0
+        self._lay_out()
+        self.set_steps(0)
+
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.setSpacing(0)
+        for button in (self.back, self.play, self.forward):
+            buttons.addWidget(button)
+        words = QHBoxLayout()
+        words.setContentsMargins(_HANDLE // 2, 0, _HANDLE // 2, 0)
+        words.addWidget(self.readout)
+        words.addWidget(self.pointed, 1)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(GRID, GRID // 2, GRID, GRID // 2)
+        grid.setHorizontalSpacing(GRID)
+        grid.setVerticalSpacing(GRID // 4)
+        grid.addLayout(buttons, 0, 0)
+        grid.addWidget(self.slider, 0, 1)
+        grid.addWidget(self.speed, 0, 2)
+        grid.addWidget(self.curve.quantity, 1, 0)
+        grid.addWidget(self.curve, 1, 1)
+        grid.addLayout(words, 2, 1)
+        grid.setColumnStretch(1, 1)
+
+    def _button(self, icon: str, says: str, slot: Callable[[], None]) -> QToolButton:
+        button = QToolButton()
+        button.setAutoRaise(True)
+        button.setToolTip(says)
+        button.setAccessibleName(says.partition(" (")[0])
+        theme.set_icon(button, icon)
+        button.clicked.connect(lambda: slot())
+        return button
+
+    # what there is
+
+    def set_steps(self, steps: int, arrived: int | None = None) -> None:
+        """Tell how many steps there are, and up to which one frames have arrived (default all)."""
+        self._arrived = steps if arrived is None else arrived
+        if steps != self.slider.maximum():
+            self._quiet = True
+            self.slider.setMaximum(steps)
+            self._quiet = False
+        for widget in (self.back, self.play, self.forward, self.slider):
+            widget.setEnabled(steps > 0)
+        if steps == 0:
+            self.stop()
+
+    def set_levels(self, frames: Sequence[Frame]) -> None:
+        """Draw the noise level of frames under the slider."""
+        self.curve.set_levels(frames, self.slider.maximum())
+
+    def show_step(self, step: int) -> None:
+        """Move to a step without telling."""
+        self._quiet = True
+        self.slider.setValue(step)
+        self._quiet = False
+        self.curve.update()
+
+    def _on_value(self, step: int) -> None:
+        self.curve.update()
+        if not self._quiet:
+            self.moved.emit(step)
+
+    # going through it
+
+    def step(self, by: int) -> None:
+        """Go some steps back or on, as a user does."""
+        self.stop()
+        self.slider.setValue(self.slider.value() + by)
+
+    def toggle(self) -> None:
+        """Play from here, from the beginning when at the end, or pause."""
+        if self._timer.isActive():
+            return self.stop()
+        if self.slider.maximum() > 0:
+            if self.slider.value() >= self._arrived:
+                self.slider.setValue(0)
+            self._timer.start()
+            self._show_playing(True)
+
+    def stop(self) -> None:
+        """Stop playing."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self._show_playing(False)
+
+    def is_playing(self) -> bool:
+        """Return whether it plays."""
+        return self._timer.isActive()
+
+    def _next(self) -> None:
+        step = self.slider.value()
+        if step < self._arrived:
+            self.slider.setValue(step + 1)
+        elif step >= self.slider.maximum():
+            self.stop()
+
+    def _show_playing(self, playing: bool) -> None:
+        theme.set_icon(self.play, "pause" if playing else "play")
+        says = "Pause" if playing else "Play"
+        self.play.setToolTip(f"{says} (Space)")
+        self.play.setAccessibleName(says)
+
+    def _set_interval(self) -> None:
+        self._timer.setInterval(round(1000 / self.speed.currentData()))
+
+
+class Curve(QWidget):
+    """Noise level σ or log-SNR over the steps, with a line at the slider's place."""
+
+    dragged = Signal(int)
+
+    def __init__(self, slider: QSlider) -> None:
+        super().__init__()
+        self._slider = slider
+        self._levels: list[tuple[int, float, float]] = []
+        self._steps = 0
+        self.quantity = QComboBox()
+        self.quantity.setAccessibleName("What the curve shows")
+        self.quantity.setToolTip("What the curve shows: the noise level σ = √(1 - ᾱ), or the "
+                                 "logarithm of the signal-to-noise ratio ᾱ / (1 - ᾱ)")
+        self.quantity.addItems(["σ noise", "log SNR"])
+        self.quantity.currentIndexChanged.connect(self.update)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Noise level over the steps")
+        theme.changed.connect(self.update)
+
+    def set_levels(self, frames: Sequence[Frame], steps: int) -> None:
+        """Take the noise level of each frame; `steps` is where the axis ends."""
+        self._levels = [(frame.step, frame.noise, frame.log_snr) for frame in frames]
+        self._steps = steps
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Ask for a low band."""
+        return QSize(200, 44)
+
+    def _x(self, step: float) -> float:
+        """Return where the slider's handle has its middle at a step."""
+        option = QStyleOptionSlider()
+        self._slider.initStyleOption(option)
+        groove = self._slider.style().subControlRect(
+            QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderGroove,
+            self._slider)
+        left, right = groove.left() + _HANDLE / 2, groove.right() - _HANDLE / 2
+        return left + (right - left) * step / max(1, self._steps)
+
+    def _y(self, level: tuple[int, float, float]) -> float:
+        """Return the height of a level, 0 at the top."""
+        shows_snr = self.quantity.currentIndex() == 1
+        share = (max(-_SNR_ENDS, min(_SNR_ENDS, level[2])) / _SNR_ENDS + 1) / 2 if shows_snr \
+            else level[1]
+        return 4 + (self.height() - 8) * (1 - share)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the curve, the ends of its axis and the place."""
+        colours = theme.palette()
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            left, right = self._x(0), self._x(max(1, self._steps))
+            painter.setPen(QPen(QColor(colours.line), 1))
+            for y in (4.0, self.height() - 4.0):
+                painter.drawLine(QPointF(left, y), QPointF(right, y))
+            if not self._levels:
+                return
+            points = QPolygonF([QPointF(self._x(level[0]), self._y(level))
+                                for level in self._levels])
+            painter.setPen(QPen(QColor(colours.series[0]), 1.5))
+            painter.drawPolyline(points)
+            step = self._slider.value()
+            here = min(self._levels, key=lambda level: abs(level[0] - step))
+            x, y = self._x(here[0]), self._y(here)
+            painter.setPen(QPen(QColor(colours.accent), 1))
+            painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
+            painter.setBrush(QColor(colours.accent))
+            painter.drawEllipse(QPointF(x, y), 3, 3)
+            self._paint_value(painter, here, x, y)
+
+    def _paint_value(
+        self, painter: QPainter, level: tuple[int, float, float], x: float, y: float
+    ) -> None:
+        shows_snr = self.quantity.currentIndex() == 1
+        text = f"log SNR {level_text(level[2])}" if shows_snr else f"σ = {level[1]:.3f}"
+        painter.setPen(QColor(theme.palette().muted))
+        width = painter.fontMetrics().horizontalAdvance(text) + 1
+        height = painter.fontMetrics().height()
+        left = x - GRID - width if x + GRID + width > self._x(max(1, self._steps)) else x + GRID
+        top = 4.0 if y > self.height() / 2 else self.height() - height - 4.0
+        painter.drawText(QRectF(left, top, width, height), text)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Go to the step under the mouse."""
+        left, right = self._x(0), self._x(max(1, self._steps))
+        share = (event.position().x() - left) / max(1.0, right - left)
+        self.dragged.emit(round(max(0.0, min(1.0, share)) * self._steps))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Follow the mouse while it is held."""
+        self.mousePressEvent(event)
+
+
+def level_text(log_snr: float) -> str:
+    """Write a log-SNR with its sign; the clean picture has ∞."""
+    if math.isinf(log_snr):
+        return "∞" if log_snr > 0 else "-∞"
+    return f"{log_snr:+.2f}"
