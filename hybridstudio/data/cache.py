@@ -62,9 +62,7 @@ def recall(entry_key: str) -> Dataset | None:
         if not isinstance(images, np.memmap) and found.fingerprint != datasets.fingerprint(
                 [images], images.shape[1:], labels, found.classes):
             raise ValueError("the pictures are not what was written")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError):  # absent, or not what was written
         shutil.rmtree(entry, ignore_errors=True)
         return None
     with contextlib.suppress(OSError):
@@ -111,6 +109,11 @@ class Shelf:
             with self._telling(most):
                 self._begin()
 
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether the pictures are too many to be collected in memory."""
+        return self._images is None
+
     def append(self, pictures: Images) -> None:
         """Add pictures (N, H, W, C)."""
         if self._images is not None:
@@ -126,7 +129,7 @@ class Shelf:
                keep: bool = True) -> tuple[Dataset, list[Notice]]:
         """Return the data set of all pictures added, and what a user should know of the cache.
 
-        `keep` False writes no entry for pictures held in memory, which are quick to make again.
+        `keep` False leaves no entry: they are quick to make again, or might differ next time.
         """
         if self._images is None:
             with self._telling(self._count):
@@ -135,7 +138,8 @@ class Shelf:
             images = self._images[:self._count]
         done = Dataset(name, images, labels, classes, skipped, skipped_count, datasets.fingerprint(
             _parts(images), self._shape, labels, classes))
-        if self._place is None and not keep:
+        if not keep:
+            self.abandon()
             return done, []
         try:
             self._keep(done)

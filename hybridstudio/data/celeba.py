@@ -41,18 +41,21 @@ def load_celeba(config: DataConfig, root: Path, attribute: str) -> Loading:
 def _listed(config: DataConfig, folder: Path, attribute: str,
             open_files: contextlib.ExitStack) -> Generator[Progress, None, Listing]:
     yield Progress(0, None, "pictures")
-    names = [line[0] for line in _table(folder / PARTITION) if line[1] in PARTS[config.split]]
+    names = [name for name, part in _table(folder / PARTITION, 2) if part in PARTS[config.split]]
+    if not names:
+        raise _damaged(folder / PARTITION)
     labels = np.zeros(len(names), np.int64)
     classes: tuple[str, ...] = ()
     if attribute:
-        _, header, *lines = _table(folder / ATTRIBUTES)
+        header = _header(folder / ATTRIBUTES)
         if attribute not in header:
             raise UsageError(f"CelebA has no attribute {attribute!r}",
                              "its attributes are " + listed(header, 40),
                              f"write it as celeba:{header[0]}")
         column = 1 + header.index(attribute)
-        has = {line[0]: int(line[column] == "1") for line in lines}
-        labels = np.array([has[name] for name in names], np.int64)
+        has = {line[0]: int(line[column] == "1")
+               for line in _table(folder / ATTRIBUTES, 1 + len(header))}
+        labels = np.array([has.get(name, 0) for name in names], np.int64)
         classes = (f"not {attribute}", attribute)
     places, labels, classes = chosen(labels, classes, config)
     read = _reader(folder, open_files)
@@ -66,16 +69,28 @@ def _reader(folder: Path, open_files: contextlib.ExitStack) -> Callable[[str], b
     return lambda name: archives.unpacked(archive, members[f"{PICTURES}/{name}"])
 
 
-def _table(path: Path) -> list[list[str]]:
-    """Read one of CelebA's lists: lines of words; raises StudioError where it is no such list."""
-    try:
-        lines = [line.split() for line in path.read_text("utf-8").splitlines() if line.strip()]
-    except UnicodeDecodeError:
-        lines = []
-    if len(lines) < 2 or len(lines[-1]) < 2:
-        raise StudioError(f"{path.name} is damaged", f"{path} is not a list of pictures",
-                          "remove it, and it will be downloaded again")
+def _table(path: Path, columns: int) -> list[list[str]]:
+    """Read the lines of one of CelebA's lists that have so many words.
+
+    Raises StudioError where there are none.
+    """
+    with path.open(encoding="utf-8", errors="replace") as file:
+        lines = [words for line in file if len(words := line.split()) == columns]
+    if not lines:
+        raise _damaged(path)
     return lines
+
+
+def _damaged(path: Path) -> StudioError:
+    return StudioError(f"{path.name} is damaged", f"{path} is not the list that CelebA has",
+                       "remove it, and it will be downloaded again")
+
+
+def _header(path: Path) -> list[str]:
+    """Return the names of the attributes: the second line, after the number of pictures."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        file.readline()
+        return file.readline().split()
 
 
 def _downloaded(folder: Path, absent: list[str]) -> Generator[Progress | Notice, None, None]:

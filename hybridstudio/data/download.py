@@ -56,9 +56,9 @@ def _received(url: str, md5: str, target: Path) -> Generator[Progress, None, Non
     """Write what `url` sends to `target`; what goes wrong in the network becomes FetchError."""
     digest = hashlib.md5(usedforsecurity=False)  # torchvision's tables hold nothing stronger
     done = 0
-    request = urllib.request.Request(url, headers={"User-Agent": AGENT})
     with contextlib.ExitStack() as closing:
         try:
+            request = urllib.request.Request(url, headers={"User-Agent": AGENT})
             reply = closing.enter_context(urllib.request.urlopen(request, timeout=TIMEOUT))
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise FetchError(_told(error)) from error

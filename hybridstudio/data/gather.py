@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,7 +41,8 @@ def opened(config: DataConfig, name: str, source: Generator[Progress, None, List
         found = yield from _gathered(config, name, listing, asked, identity)
     if found.skipped:
         first, why = found.skipped[0]
-        yield Notice(f"{found.skipped_count:,} files were skipped beside {len(found):,} pictures",
+        files = len(found) + found.skipped_count
+        yield Notice(f"Of {files:,} files, {found.skipped_count:,} could not be used",
                      f"{first}: {why}" + (", ..." if found.skipped_count > 1 else ""),
                      "the Data panel lists them", "warning")
     return replace(found, name=name)
@@ -72,6 +73,13 @@ def _gathered(config: DataConfig, name: str, listing: Listing, asked: str,
         except _ColourError:  # only the sample was grey
             continue
     raise AssertionError("RGB holds every picture")
+
+
+class _Lost(NamedTuple):
+    """Why there is no picture; `for_good` unless another try may read the same file."""
+
+    why: str
+    for_good: bool = False
 
 
 class _ColourError(Exception):
@@ -121,7 +129,7 @@ def _common_side(sides: list[tuple[int, int]], fit: str) -> int:
 
 def _decoded(config: DataConfig, entry_key: str, listing: Listing, name: str, size: int,
              channels: int) -> Loading:
-    count, done = len(listing.names), 0
+    count, done, keep = len(listing.names), 0, True
     kept: list[int] = []
     left = Left(list(listing.left.listed), listing.left.count)
     meter = Meter(count)
@@ -130,8 +138,9 @@ def _decoded(config: DataConfig, entry_key: str, listing: Listing, name: str, si
     try:
         for chunk in chunks:
             for pixels in chunk:
-                if isinstance(pixels, str):
-                    left.out(listing.names[done], pixels)
+                if isinstance(pixels, _Lost):
+                    left.out(listing.names[done], pixels.why)
+                    keep = keep and pixels.for_good
                 else:
                     if pixels.shape[-1] > channels and config.channels is None:
                         raise _ColourError
@@ -146,7 +155,7 @@ def _decoded(config: DataConfig, entry_key: str, listing: Listing, name: str, si
                 "open one of them in a picture viewer; choose another folder or archive",
                 "\n".join(f"{file}: {why}" for file, why in left.listed))
         found, notices = shelf.finish(name, listing.labels[kept], listing.classes,
-                                      tuple(left.listed), left.count)
+                                      tuple(left.listed), left.count, keep=keep)
         yield from notices
     finally:
         chunks.close()
@@ -155,31 +164,31 @@ def _decoded(config: DataConfig, entry_key: str, listing: Listing, name: str, si
 
 
 def _chunks(listing: Listing, size: int,
-            config: DataConfig) -> Generator[list[Images | str], None, None]:
+            config: DataConfig) -> Generator[list[Images | _Lost], None, None]:
     """Yield for consecutive names their pictures or why there is none; [] now and then meanwhile.
 
     Closing it stops the threads after the picture that each is at.
     """
     stop = threading.Event()
 
-    def one(name: str) -> Images | str:
+    def one(name: str) -> Images | _Lost:
         try:
             return picture(listing.read(name), size, config.fit)
         except UnreadableError as error:
-            return str(error)
+            return _Lost(str(error), for_good=True)
         except FileNotFoundError:
-            return "it vanished while the set was being read"
+            return _Lost("it vanished while the set was being read")
         except PermissionError:
-            return "permission to read it was denied"
+            return _Lost("permission to read it was denied")
         except OSError as error:
-            return f"it cannot be read: {error.strerror or error}"
+            return _Lost(f"it cannot be read: {error.strerror or error}")
 
-    def work(names: list[str]) -> list[Images | str]:
+    def work(names: list[str]) -> list[Images | _Lost]:
         return [one(name) for name in names if not stop.is_set()]
 
     starts = iter(range(0, len(listing.names), CHUNK))
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="decode")
-    pending: deque[Future[list[Images | str]]] = deque()
+    pending: deque[Future[list[Images | _Lost]]] = deque()
     try:
         while True:
             for start in itertools.islice(starts, 2 * WORKERS + 2 - len(pending)):

@@ -105,7 +105,8 @@ def load_shapes(config: DataConfig, root: Path, rest: str) -> Loading:
             shelf.append(decode.coloured(draw(table[start:start + ROWS], size), channels))
             yield from meter.at(start)
         yield from meter.at(len(rows), always=True)
-        found, notices = shelf.finish("shapes", labels, classes, keep=False)
+        found, notices = shelf.finish("shapes", labels, classes,
+                                      keep=shelf.is_on_disk)
         yield from notices
         return found
     finally:
@@ -175,7 +176,7 @@ def _corners(name: str) -> tuple[tuple[float, float], ...]:
 
     match name:
         case "square":
-            return tuple((0.8 * x, 0.8 * y) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1)))
+            return tuple((0.7 * x, 0.7 * y) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1)))
         case "triangle":
             return around(3, 1.0)
         case "star":
@@ -186,9 +187,9 @@ def _corners(name: str) -> tuple[tuple[float, float], ...]:
                     (a, b), (-a, b), (-a, a), (-b, a), (-b, -a), (-a, -a))
         case _:  # the heart
             turns = [2 * math.pi * number / 32 for number in range(32)]
-            return tuple((math.sin(t) ** 3,
+            return tuple((16 / 17 * math.sin(t) ** 3,
                           -(13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t)
-                            - math.cos(4 * t)) / 16) for t in turns)
+                            - math.cos(4 * t)) / 17) for t in turns)
 
 
 def _polygon_distance(corners: tuple[tuple[float, float], ...], x: Floats, y: Floats) -> Floats:
