@@ -40,7 +40,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def opened(config: RunConfig, root: Path | None) -> tuple[RunConfig, Tensor]:
-    """Open a config's data; return the config with its shape, and the pictures uint8 (N, H, W, C)."""
+    """Open a config's data; return the config with its shape, and the pictures (N, H, W, C)."""
     loading = data.load(config.data, paths.data_root(root))
     while True:
         try:

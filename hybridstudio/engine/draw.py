@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,17 @@ from hybridstudio.engine.checkpoints import load_into
 from hybridstudio.engine.learner import Learner, build, parameters, weights
 from hybridstudio.errors import ConfigError, Problem, UsageError
 from hybridstudio.families import DrawPlan, Family
-from hybridstudio.messages import Done, Draw, Event, Frame, Images, Notice, Progress, Started, Weights
+from hybridstudio.messages import (
+    Done,
+    Draw,
+    Event,
+    Frame,
+    Images,
+    Notice,
+    Progress,
+    Started,
+    Weights,
+)
 
 KEPT_MODELS = 3  # models ready to draw from again without reading their checkpoint
 NOISE_RANGE = 2.5  # standard deviations from the middle grey to black and white
@@ -47,16 +56,15 @@ def draw(request: Draw) -> Iterator[Event]:
             noise = torch.Generator().manual_seed(request.seed)
             if first:  # a picture is the same however many are drawn at once
                 torch.randint(2**62, (first,), generator=noise)
-            last: Moment | None = None
-            for last in _moments(family, plan(first, part), noise, on, dtype):
+            for moment in _moments(family, plan(first, part), noise, on, dtype):
+                seconds = time.perf_counter() - began
                 if request.frames:
-                    yield frame(last, time.perf_counter() - began)
-                yield Progress(last.step + last.steps * (first // request.batch),
-                               last.steps * -(-request.count // request.batch), "steps",
-                               seconds=time.perf_counter() - began)
-            assert last is not None
-            finished.append(as_images(last.x_t))
-            nfe = last.nfe
+                    yield frame(moment, seconds)
+                yield Progress(moment.step + moment.steps * (first // request.batch),
+                               moment.steps * -(-request.count // request.batch), "steps",
+                               seconds=seconds)
+            finished.append(as_images(moment.x_t))
+            nfe = moment.nfe
         seconds = time.perf_counter() - began
     sampler = request.sampler or run.config.sample.sampler
     yield Done("finished", {
@@ -72,16 +80,13 @@ def preview(learner: Learner) -> Images:
     plan = DrawPlan(learner.config.shape, sample.count, sample.sampler, sample.nfe, sample.eta,
                     sample.guidance)
     noise = torch.Generator().manual_seed(sample.seed)
-    last = None
-    for last in _moments(learner.ema, plan, noise, learner.on, learner.dtype):
-        pass
-    assert last is not None
-    return as_images(last.x_t)
+    moments = _moments(learner.ema, plan, noise, learner.on, learner.dtype)
+    return as_images(deque(moments, maxlen=1).pop().x_t)
 
 
 def _moments(family: Family, plan: DrawPlan, noise: torch.Generator, on: torch.device,
              dtype: torch.dtype) -> Iterator[Moment]:
-    """Walk a family's drawing; the arithmetic is entered anew for each moment, never over a yield."""
+    """Walk a family's drawing; its arithmetic is entered for each moment, never over a yield."""
     moments = family.draw(plan, noise)
     while True:
         with runtime.arithmetic(on, dtype), torch.inference_mode():
@@ -187,7 +192,7 @@ def model(run: runs.Run, which: Weights, step: int | None, on: torch.device,
     drawn = tuple(f"{name}." for name in family.drawn)
     saved = {name: value for name, value in kept.tensors[stem].items() if name.startswith(drawn)}
     load_into(expected, saved, f"the weights of {run.name}")
-    family.eval().requires_grad_(False)  # type: ignore[attr-defined]
+    family.eval().requires_grad_(False)
     _models[(run.path.resolve(), kept.step, which, str(on))] = family
     while len(_models) > KEPT_MODELS:
         _models.popitem(last=False)

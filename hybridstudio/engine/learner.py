@@ -25,12 +25,7 @@ def build(config: RunConfig, on: torch.device) -> Family:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
         family = FAMILIES[config.model.family](config)
-    return _placed(family, on)
-
-
-def _placed(family: Family, on: torch.device) -> Family:
-    assert isinstance(family, nn.Module)
-    return family.to(on, memory_format=torch.channels_last)
+    return family.to(on).to(memory_format=torch.channels_last)
 
 
 def parameters(family: Family) -> dict[str, int]:
@@ -88,11 +83,10 @@ class Learner:
         self.family = build(config, on)
         self.ema = copy.deepcopy(self.family)
         for module in (self.family, self.ema):
-            assert isinstance(module, nn.Module)
             for part in module.modules():
                 if isinstance(part, Dropout):
                     part.generator = self.streams["dropout"]
-        self.ema.eval().requires_grad_(False)  # type: ignore[attr-defined]
+        self.ema.eval().requires_grad_(False)
         self.optimisers = {name: _optimiser(config.train, self.family.get_submodule(name))
                            for name in self.family.trained}
         self.meters = Meters()
@@ -161,11 +155,13 @@ class Learner:
         load_into(weights(self.family, self.family.trained), tensors["model"], "the weights")
         load_into(weights(self.ema, self.family.drawn), tensors["ema"], "the EMA weights")
         for net, optimiser in self.optimisers.items():
+            own = list(self.family.get_submodule(net).parameters())
             slots: dict[int, dict[str, Tensor]] = {}
             for name, value in tensors["optimiser"].items():
                 owner, place, key = name.split("/")
                 if owner == net:
-                    slots.setdefault(int(place), {})[key] = value.clone()
+                    slots.setdefault(int(place), {})[key] = _laid_out(
+                        value, own[int(place)])
             optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})
         streams = dict(tensors["streams"])
         self.skipped = streams.pop("skipped").reshape(()).to(self.on)
@@ -189,8 +185,20 @@ def _optimiser(train: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
 
 
 def weights(family: Family, names: Iterable[str]) -> dict[str, Tensor]:
+    """Return the weights of some of a family's networks, by the network's name and theirs."""
     return {f"{name}.{key}": value for name in names
             for key, value in family.get_submodule(name).state_dict().items()}
+
+
+def _laid_out(value: Tensor, weight: Tensor) -> Tensor:
+    """Copy a moment of the optimiser into its weight's memory layout.
+
+    A file holds tensors row by row; the fused optimisers walk a channels-last weight and its
+    moments in step through memory, and would pair the wrong elements.
+    """
+    if value.shape != weight.shape:
+        return value.clone()
+    return torch.empty_like(weight, dtype=value.dtype, device=value.device).copy_(value)
 
 
 def _tensor(value: Any) -> Tensor:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from hybridstudio import data, paths
+from hybridstudio.config import DataConfig
 from hybridstudio.diffusion.noise import normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.diffusion.schedule import Schedule
@@ -20,9 +22,11 @@ SKIPPED_TOLD = 1000
 _opened: dict[tuple[str, str], data.Dataset] = {}  # the one looked at last
 
 
-def _open(config: data.DataConfig, root: object) -> Generator[Progress | Notice, None, data.Dataset]:
+def _open(
+    config: DataConfig, root: Path | None
+) -> Generator[Progress | Notice, None, data.Dataset]:
     """Open a data set, or take the one that was looked at last again."""
-    where = paths.data_root(root)  # type: ignore[arg-type]
+    where = paths.data_root(root)
     key = (config.model_dump_json(), str(where))
     if key not in _opened:
         dataset = yield from data.load(config, where)

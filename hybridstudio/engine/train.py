@@ -22,7 +22,15 @@ from hybridstudio.engine.feed import Feed, Order
 from hybridstudio.engine.learner import Learner, parameters
 from hybridstudio.errors import StudioError, UsageError
 from hybridstudio.messages import (
-    Done, Event, Notice, Preview, Progress, Resume, Saved, Started, Train,
+    Done,
+    Event,
+    Notice,
+    Preview,
+    Progress,
+    Resume,
+    Saved,
+    Started,
+    Train,
 )
 from hybridstudio.pictures import sheet, write_png
 
@@ -101,24 +109,24 @@ class Session:
             yield from self._restore()
         learner = self.learner
         self.first_step = learner.step
-        self.log = runs.MetricsLog(self.folder)
+        self.log = runs.MetricsLog(self.folder, self.before)
         try:
-            self.log.mark(began, step=learner.step)
+            self._mark(began)
             yield Started(self.folder.name, self.folder,
                           runtime.describe(learner.on, learner.dtype), parameters(learner.family))
             outcome = yield from self._train()
             if self.saved_step != learner.step:
                 yield from self._save()
-            self.log.mark("done", step=learner.step, outcome=outcome)
+            self._mark("done", outcome=outcome)
             yield Done(outcome, self.result())
         except GeneratorExit:
             # Every yield stands at a step boundary, so what is saved here is whole.
             if self.saved_step != learner.step:
                 self._write_checkpoint()
-            self.log.mark("done", step=learner.step, outcome="stopped")
+            self._mark("done", outcome="stopped")
             raise
         except Exception as error:
-            self.log.mark("failed", step=learner.step, what=str(error).partition("\n")[0])
+            self._mark("failed", what=str(error).partition("\n")[0])
             raise
         finally:
             self.log.close()
@@ -183,12 +191,13 @@ class Session:
         notices = self._judge(int(learner.skipped))
         self.losses = learner.meters.read()
         done = self._progress()
-        self.log.append(learner.step, self.losses, {
-            "seconds": round(self.before + self.active, 3),
-            "images_per_second": round(done.rate * self.config.batch_size, 2),
-            "memory": done.memory,
-        })
+        rates = {"images_per_second": round(done.rate * self.config.batch_size, 2),
+                 "memory": done.memory}
+        self.log.append(learner.step, self.losses, rates, done.seconds)
         return notices
+
+    def _mark(self, event: str, **fields: str) -> None:
+        self.log.mark(event, step=self.learner.step, seconds=self.before + self.active, **fields)
 
     def _preview(self) -> Preview:
         images = preview(self.learner)
@@ -237,7 +246,7 @@ class Session:
             raise StudioError("Training diverged", f"{skipped} steps in a row had no finite "
                               "gradient", "lower train.lr, set train.grad_clip, or use "
                               "train.precision = \"float32\"; the last checkpoint is finite")
-        self.log.mark("notice", step=step, what=told.what, why=told.why, fix=told.fix)
+        self._mark("notice", what=told.what, why=told.why, fix=told.fix)
         return [told]
 
     def _roll_back(self) -> None:

@@ -6,9 +6,10 @@ precision and devices; a family owns what is computed in a training step and how
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -47,24 +48,22 @@ class DrawPlan:
 Update = Callable[[str, Tensor], None]
 
 
-class Family(Protocol):
-    """What the engine asks of a family; each one is an nn.Module with its networks as children."""
+class Family(nn.Module):
+    """What the engine asks of a family: a module whose children are its networks."""
 
     trained: ClassVar[tuple[str, ...]]  # networks that have an optimiser
     drawn: ClassVar[tuple[str, ...]]  # networks that drawing needs: these have an EMA and ship
 
-    def __init__(self, config: RunConfig) -> None: ...
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__()
+        self.shape = config.shape
 
+    @abstractmethod
     def train_step(
         self, batch: Batch, update: Update, noise: torch.Generator
     ) -> dict[str, Tensor]:
         """Learn from one batch through `update`; return named losses, still on the device."""
-        ...
 
+    @abstractmethod
     def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
         """Draw pictures, yielding each moment from the first noise to the finished picture."""
-        ...
-
-    def get_submodule(self, target: str) -> nn.Module:
-        """Return a network by its name, as nn.Module does."""
-        ...

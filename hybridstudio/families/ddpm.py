@@ -11,30 +11,37 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hybridstudio.config import RunConfig
 from hybridstudio.diffusion.likelihood import vlb_at
 from hybridstudio.diffusion.noise import normal, streams
-from hybridstudio.diffusion.samplers import SAMPLERS, Moment, Options, Predict, Prediction, nfe_steps
+from hybridstudio.diffusion.samplers import (
+    SAMPLERS,
+    Moment,
+    Options,
+    Predict,
+    Prediction,
+    timesteps_for,
+)
 from hybridstudio.diffusion.schedule import Schedule
 from hybridstudio.errors import UsageError
-from hybridstudio.families.contract import Batch, DrawPlan, Update
+from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
 from hybridstudio.nets.unet import UNet
 
 BANDS = 4  # parts of the noise levels whose losses are told apart
 MIN_SNR_GAMMA = 5.0  # Hang 2023
 
 
-class DDPM(nn.Module):
+class DDPM(Family):
     """A UNet that predicts from x_t and t, and the schedule that it works under."""
 
     trained: ClassVar[tuple[str, ...]] = ("unet",)
     drawn: ClassVar[tuple[str, ...]] = ("unet",)
 
     def __init__(self, config: RunConfig) -> None:
-        super().__init__()
-        self.config, self.shape = config.model, config.shape
+        super().__init__(config)
+        self.config = config.model
         self.classes = len(config.data.classes) if config.model.labels else 0
         if config.model.labels and self.classes == 0:
             raise UsageError("There are no labels to learn", "the data set has no classes",
@@ -143,9 +150,11 @@ class DDPM(nn.Module):
         rows = streams(noise, plan.count)
         x = normal(rows, plan.shape, device)
         start = None
+        if plan.image is not None and plan.from_step is not None:
+            start = plan.from_step - 1
+        timesteps = timesteps_for(plan.sampler, self.schedule, plan.nfe, start)
         if plan.image is not None:
-            start = len(self.schedule) - 1 if plan.from_step is None else plan.from_step - 1
-            t = torch.full((plan.count,), start, device=device)
+            t = torch.full((plan.count,), timesteps[0], device=device)
             x = self.schedule.q_sample(plan.image.to(device).expand_as(x), t, x)
         labels = plan.labels
         if labels is None and self.classes:
@@ -154,9 +163,6 @@ class DDPM(nn.Module):
             labels = torch.stack([torch.randint(self.classes, (), generator=row) for row in rows])
         labels = None if labels is None else labels.to(device)
 
-        levels = len(self.schedule) if start is None else start + 1
-        timesteps = self.schedule.timesteps(
-            min(levels, nfe_steps(plan.sampler, plan.nfe)), "trailing", start)
         variance = "fixed_small" if self.learned else self.config.variance
         options = Options(clip_x0=True, eta=plan.eta, variance=variance)
         yield from SAMPLERS[plan.sampler](
