@@ -93,7 +93,7 @@ def drawing(request):
     yield Started("Drawing", request.run)
     for step in range(request.nfe + 1 if request.nfe else 21):
         x_t, x0 = (rng.integers(0, 255, (request.count, 8, 8, 1), np.uint8) for _ in range(2))
-        yield Frame(step, request.nfe or 20, 1.0, x_t, x0)
+        yield Frame(step, request.nfe or 20, 1.0, x_t, x0 if step else None)
         yield Progress(step, request.nfe or 20)
     yield Done("finished", {"count": request.count, "seconds": 1.5, "ms_per_image": 10.0,
                             "nfe": request.nfe or 20, "sampler": request.sampler or "ddim"}, x_t)
@@ -225,7 +225,7 @@ def test_train_asks_for_what_was_said(capsys, play, home):
     assert "band" not in told
     assert "The disk is nearly full" in told
     assert "saved step 3" in told
-    assert "Finished: 3 steps in 3 s" in told
+    assert "Finished: 3 steps in 3.0 s" in told
 
 
 def test_train_json_ends_with_the_result_alone_on_stdout(capsys, play):
@@ -386,7 +386,7 @@ def test_sample_writes_an_array(capsys, play, run_folder):
     assert (request.run, request.count, request.label, request.nfe) == (run_folder, 5, 1, 3)
     assert (request.sampler, request.seed, request.weights, request.step) == ("heun", 9, "raw", 7)
     assert not request.frames
-    assert "5 pictures in 2 s (10 ms each), heun with 3 evaluations" in capsys.readouterr().out
+    assert "5 pictures in 1.5 s (10 ms each), heun with 3 evaluations" in capsys.readouterr().out
 
 
 def test_sample_json(capsys, play, run_folder):
@@ -477,6 +477,15 @@ def test_denoise_keeps_the_first_and_the_last_moment(play, run_folder):
     assert cli.main(["denoise", "tiny", "--frames", "3", "--zoom", "1", "--out", "x.png"]) == 0
     with Image.open("x.png") as image:
         assert [image.getpixel((2 + 10 * column, 2))[0] for column in range(3)] == [0, 50, 100]
+
+
+def test_all_rows_are_filled_where_nothing_was_predicted(play, run_folder):
+    play(drawing)
+    words = ["denoise", "tiny", "--count", "1", "--rows", "all", "--zoom", "1", "--out", "x.png"]
+    assert cli.main(words) == 0
+    with Image.open("x.png") as image:
+        assert image.size == (11 * 10 + 2, 2 * 10 + 2)  # rows of x_t and x0; there is no eps
+        assert image.getpixel((2, 12)) == (128, 128, 128)
 
 
 def test_denoise_begins_with_a_picture(play, run_folder, capsys):

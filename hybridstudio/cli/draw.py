@@ -109,13 +109,11 @@ def denoise(
         step, _picture(image, runs.read(folder).config), from_step, frames=True,
         batch=max(count, Draw.batch), device=device)  # one batch: its moments come in one series
     is_strip = out.suffix.lower() == ".png"
-    moments = Moments(rows, frames or (STRIP if is_strip else ANIMATION))
+    moments = Moments(frames or (STRIP if is_strip else ANIMATION))
     watched = watch.run(request, screen, moments.see)
     if watched.done is None:
         return _cancelled(watched.code, screen)
-    shown = moments.all()
-    if not shown:
-        raise StudioError("There is nothing to show", "the engine told no moments")
+    shown = moments.rows(rows)
     result = dict(watched.done.result)
     zoom = zoom or max(1, -(-64 // shown[0].shape[1]))
     if is_strip:
@@ -132,36 +130,43 @@ def denoise(
 class Moments:
     """Keeps some of the frames that stream past: evenly spread, the first and last always."""
 
-    def __init__(self, rows: Rows, most: int) -> None:
-        self._rows, self._most = rows, most
-        self._kept: list[Images] = []
-        self._last: Images | None = None  # the newest, where it is not among those kept
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: list[Frame] = []
+        self._last: Frame | None = None  # the newest, where it is not among those kept
 
     def see(self, event: Event) -> None:
         """Take notice of an event."""
         if not isinstance(event, Frame):
             return
-        images = self._images(event)
         # Steps run from 0 or 1 to `steps`; the first seen stands for both.
         wanted = pictures.spread(event.steps + 1, self._most)
         if not self._kept or event.step in wanted[1:]:
-            self._kept.append(images)
+            self._kept.append(event)
             self._last = None
         else:
-            self._last = images
+            self._last = event
 
-    def all(self) -> list[Images]:
-        """Return the pictures of every moment kept, each (N, H, W, C)."""
-        return self._kept + ([] if self._last is None else [self._last])
+    def rows(self, rows: Rows) -> list[Images]:
+        """Return what to show of every moment kept, (N, H, W, C) each, or (3N, ...) of `all`."""
+        frames = self._kept + ([] if self._last is None else [self._last])
+        if not frames:
+            raise StudioError("There is nothing to show", "the engine told no moments")
+        names = ("x_t", "x0", "eps") if rows == "all" else (rows,)
+        told = [_filled([getattr(frame, name) for frame in frames], frames[0].x_t)
+                for name in names if any(getattr(frame, name) is not None for frame in frames)]
+        if not told:
+            raise UsageError(f"This model has no {rows} to show", fix="choose --rows x_t")
+        return [np.concatenate(parts) for parts in zip(*told, strict=True)]
 
-    def _images(self, frame: Frame) -> Images:
-        if self._rows == "all":
-            return np.concatenate([images for images in (frame.x_t, frame.x0, frame.eps)
-                                   if images is not None])
-        images: Images | None = getattr(frame, self._rows)
-        if images is None:
-            raise UsageError(f"This model has no {self._rows} to show", fix="choose --rows x_t")
-        return images
+
+def _filled(row: list[Images | None], like: Images) -> list[Images]:
+    """Repeat the moment before where nothing was predicted; show grey before the first."""
+    filled, newest = [], np.full_like(like, 128)
+    for images in row:
+        newest = newest if images is None else images
+        filled.append(newest)
+    return filled
 
 
 def _refuse_existing(out: Path, force: bool, endings: tuple[str, ...]) -> None:

@@ -112,7 +112,9 @@ def _plain(value: Any) -> Any:
 
 
 def duration(seconds: float) -> str:
-    """Tell seconds as people say them: 12 s, 3 min 20 s, 2 h 05 min."""
+    """Tell seconds as people say them: 1.5 s, 12 s, 3 min 20 s, 2 h 05 min."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

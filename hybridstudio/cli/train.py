@@ -103,7 +103,7 @@ def _summary(result: dict[str, object]) -> str:
     if isinstance(seconds := result.get("seconds"), (int, float)):
         words.append(f"in {duration(seconds)}")
     if isinstance(losses := result.get("losses"), dict):
-        words += [f"· {name} {number(value)}" for name, value in losses.items()]
+        words += [f"· {name} {number(value)}" for name, value in losses.items() if "/" not in name]
     return " ".join([*words, f"· {result.get('run', '')}"])
 
 

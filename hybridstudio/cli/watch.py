@@ -147,8 +147,8 @@ def say(event: Event, screen: Screen) -> None:
     """Print the events that are told once: the start, a save, a notice."""
     match event:
         case Started():
-            where = f" in {event.run}" if event.run is not None else ""
-            screen.say(f"{event.what} on {event.device}{where}")
+            where = f" · {event.run}" if event.run is not None else ""
+            screen.say(f"{event.what} · {event.device}{where}")
             for network, count in event.parameters.items():
                 screen.say(f"  {network}: {count:,} parameters", "dim")
         case Saved():
