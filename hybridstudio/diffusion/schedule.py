@@ -107,7 +107,8 @@ class Schedule:
         if name not in SCHEDULES:
             raise UsageError(f"There is no schedule called {name}", "",
                              f"choose one of {', '.join(SCHEDULES)}")
-        return cls(SCHEDULES[name](timesteps))
+        with torch.device("cpu"):  # also where networks are being made on another default device
+            return cls(SCHEDULES[name](timesteps))
 
     def __len__(self) -> int:
         return len(self.betas)

@@ -1,0 +1,172 @@
+"""The contract that every family keeps, and what is particular to DDPM."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from hybridstudio import config, presets
+from hybridstudio.config import SAMPLERS, RunConfig
+from hybridstudio.engine.learner import Learner
+from hybridstudio.errors import UsageError
+from hybridstudio.families import FAMILIES, Batch, DrawPlan, Family
+
+CPU = torch.device("cpu")
+DATA = {"name": "digits", "size": 8, "channels": 1, "classes": ["a", "b", "c"]}
+SMALL: dict[str, dict[str, Any]] = {
+    "ddpm": {"family": "ddpm", "width": 16, "channel_mult": [1, 2], "blocks": 1, "timesteps": 50},
+}
+
+
+def made(family: str = "ddpm", train: dict[str, Any] | None = None, **model: Any) -> RunConfig:
+    return config.parse({
+        "data": DATA, "model": {**SMALL[family], **model},
+        "train": {"precision": "float32", "batch_size": 12, "warmup": 0, **(train or {})}})
+
+
+def a_batch(labels: bool = False) -> Batch:
+    stream = torch.Generator().manual_seed(0)
+    images = torch.rand(12, 1, 8, 8, generator=stream) * 2 - 1
+    return Batch(images, torch.arange(12) % 3 if labels else None)
+
+
+def plan(**changes: Any) -> DrawPlan:
+    values: dict[str, Any] = {
+        "shape": (1, 8, 8), "count": 3, "sampler": "ddim", "nfe": 4, "eta": 0.0, "guidance": 1.0}
+    return DrawPlan(**{**values, **changes})
+
+
+def drawn(family: Family, asked: DrawPlan, seed: int = 0) -> Tensor:
+    moments = family.eval().draw(asked, torch.Generator().manual_seed(seed))
+    return deque(moments, maxlen=1).pop().x_t
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+class TestContract:
+    def test_a_step_changes_every_network_and_tells_finite_losses(self, name: str) -> None:
+        learner = Learner(made(name), CPU)
+        before = {key: value.clone() for key, value in learner.tensors()["model"].items()}
+        for _ in range(3):
+            learner.learn(a_batch(), 0.0)
+        losses = learner.meters.read()
+        assert all(torch.isfinite(torch.tensor(list(losses.values()))))
+        assert "loss" in losses
+        after = learner.tensors()["model"]
+        for network in learner.family.trained:
+            assert any(not torch.equal(before[key], after[key]) for key in before
+                       if key.startswith(f"{network}."))
+
+    def test_the_same_seed_begins_and_learns_the_same(self, name: str) -> None:
+        one, other = Learner(made(name), CPU), Learner(made(name), CPU)
+        for learner in (one, other):
+            learner.learn(a_batch(), 0.0)
+        first, second = one.tensors()["model"], other.tensors()["model"]
+        assert all(torch.equal(first[key], second[key]) for key in first)
+
+    def test_beginning_a_run_leaves_the_shared_random_numbers_alone(self, name: str) -> None:
+        torch.manual_seed(5)
+        expected = torch.rand(3)
+        torch.manual_seed(5)
+        learner = Learner(made(name), CPU)
+        learner.learn(a_batch(), 0.0)
+        drawn(learner.ema, plan())
+        assert torch.equal(torch.rand(3), expected)
+
+    def test_draws_from_noise_to_a_picture(self, name: str) -> None:
+        family = Learner(made(name), CPU).ema
+        moments = list(family.draw(plan(), torch.Generator().manual_seed(0)))
+        assert [moment.step for moment in moments] == list(range(len(moments)))
+        assert moments[-1].t == 0
+        assert moments[-1].x_t.shape == (3, 1, 8, 8)
+        assert all(torch.isfinite(moment.x_t).all() for moment in moments)
+        assert moments[-1].nfe >= 1
+
+    def test_the_seed_decides_the_picture(self, name: str) -> None:
+        family = Learner(made(name), CPU).ema
+        assert torch.equal(drawn(family, plan()), drawn(family, plan()))
+        assert not torch.equal(drawn(family, plan()), drawn(family, plan(), seed=1))
+
+    def test_the_ema_follows_slowly(self, name: str) -> None:
+        learner = Learner(made(name, {"ema": 0.9, "lr": 0.01}), CPU)
+        for _ in range(3):
+            learner.learn(a_batch(), 0.0)
+        tensors = learner.tensors()
+        key = next(iter(tensors["ema"]))
+        assert not torch.equal(tensors["ema"][key], tensors["model"][key])
+
+
+class TestDDPM:
+    @pytest.mark.parametrize("sampler", SAMPLERS)
+    @pytest.mark.parametrize("predict", ["eps", "x0", "v"])
+    def test_every_sampler_draws_with_every_prediction(self, sampler: str, predict: str) -> None:
+        family = Learner(made(predict=predict, schedule="cosine"), CPU).ema
+        picture = drawn(family, plan(sampler=sampler, nfe=7))
+        assert torch.isfinite(picture).all()
+
+    @pytest.mark.parametrize("changes", [
+        {"variance": "learned", "schedule": "cosine"}, {"weighting": "min_snr"},
+        {"predict": "x0", "weighting": "min_snr"}, {"attention": [8, 4]}, {"patch": 2},
+        {"labels": True}, {"dropout": 0.2}, {"schedule": "sigmoid", "variance": "fixed_large"},
+    ])
+    def test_every_choice_learns_one_batch(self, changes: dict[str, Any]) -> None:
+        learner = Learner(made(train={"lr": 3e-3}, **changes), CPU)
+        batch = a_batch(labels=bool(changes.get("labels")))
+        first: dict[str, float] = {}
+        for _ in range(60):
+            learner.learn(batch, 0.0)
+            first = first or learner.meters.read()
+        assert learner.meters.read()["loss"] < first["loss"]
+        drawn(learner.ema, plan(sampler="ancestral"))
+
+    def test_learned_variance_tells_the_bound(self) -> None:
+        learner = Learner(made(variance="learned"), CPU)
+        learner.learn(a_batch(), 0.0)
+        assert learner.meters.read()["vlb"] > 0
+
+    def test_the_bands_cover_the_loss(self) -> None:
+        learner = Learner(made(), CPU)
+        learner.learn(a_batch(), 0.0)
+        losses = learner.meters.read()
+        bands = [losses[f"loss/band-{band}"] for band in (1, 2, 3, 4)]
+        assert sum(bands) / 4 == pytest.approx(losses["loss"], rel=0.05)
+
+    def test_guidance_of_one_is_the_label_alone_and_more_goes_further(self) -> None:
+        learner = Learner(made(labels=True, train={"lr": 3e-3}), CPU)
+        for _ in range(20):
+            learner.learn(a_batch(labels=True), 0.0)
+        labels = torch.tensor([0, 1, 2])
+        alone, guided = (drawn(learner.family, plan(labels=labels, guidance=by)) for by in (1, 4))
+        other = drawn(learner.family, plan(labels=labels.flip(0)))
+        assert not torch.allclose(alone, guided)
+        assert not torch.allclose(alone, other)
+
+    def test_labels_without_classes_are_refused(self) -> None:
+        lacking = config.parse({"data": {**DATA, "classes": []},
+                                "model": {**SMALL["ddpm"], "labels": True}})
+        with pytest.raises(UsageError, match="labels"):
+            Learner(lacking, CPU)
+
+    def test_a_picture_to_begin_with_is_kept_where_little_noise_is_added(self) -> None:
+        family = Learner(made(), CPU).ema
+        image = torch.linspace(-0.8, 0.8, 64).reshape(1, 1, 8, 8)
+        moments = list(family.draw(plan(image=image, from_step=2, nfe=2),
+                                   torch.Generator().manual_seed(0)))
+        assert moments[0].t <= 2
+        assert (moments[0].x_t - image).abs().mean() < 0.2
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_every_preset_builds_its_networks(name: str) -> None:
+    preset = presets.find(name)
+    shape = {"data.size": preset.data.size or {"digits": 8, "cifar10": 32}.get(preset.data.name, 28),
+             "data.channels": 3 if preset.data.name in ("cifar10", "shapes") else 1,
+             "data.classes": tuple("0123456789")}
+    with torch.device("meta"):
+        family = FAMILIES[preset.model.family](config.with_values(preset, shape))
+    assert sum(p.numel() for p in family.parameters()) > 10_000
+    assert preset.says
+    assert preset.source
