@@ -28,6 +28,7 @@ from hybridstudio.errors import StudioError, translate
 from hybridstudio.messages import Notice
 from hybridstudio.runs import checkpoint_path, checkpoint_steps, holder
 from hybridstudio.runs.disk import naming, sync_folder, write_durably
+from hybridstudio.runs.folder import numbered
 
 __all__ = ["Checkpoint", "Damaged", "DiskFull", "Entry", "TooNew", "available", "check_header",
            "load", "load_into", "newest", "save"]
@@ -230,13 +231,12 @@ def newest(run_path: Path, stems: Collection[str] | None = None,
     if trainer is None or trainer.is_us:
         # A thread of ours may be saving just now.
         _clean(run_path / "checkpoints", spared=f".tmp-{os.getpid()}-")
-    for step in reversed(available(run_path)):
+    for step, place in reversed(numbered(run_path / "checkpoints")):
         try:
             return _patiently(run_path, step, stems, device)
         except TooNew:
             raise
         except StudioError as error:
-            place = checkpoint_path(run_path, step)
             if not place.exists():
                 continue  # removed by a training meanwhile: there are newer ones
             moved = isinstance(error, Damaged) and _set_aside(run_path, place)

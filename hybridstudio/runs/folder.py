@@ -25,7 +25,7 @@ from hybridstudio.runs.records import Record, is_step, last_records, metrics_fil
 State = Literal["training", "finished", "stopped", "interrupted", "ready", "broken"]
 MAX_CARD = 1_000_000  # bytes
 _DEPTH = 3  # how far below a folder its runs are looked for
-_STEP = re.compile(r"step-(\d{8,15})")
+_STEP = re.compile(r"step-(\d{8}|[1-9]\d{8,14})")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def checkpoint_path(run: Path, step: int) -> Path:
 
 def checkpoint_steps(run: Path) -> list[int]:
     """Return the steps of which there are finished checkpoints, growing; unchecked so far."""
-    return [step for step, folder in _steps(run / "checkpoints")
+    return [step for step, folder in numbered(run / "checkpoints")
             if (folder / "manifest.json").is_file()]
 
 
@@ -103,10 +103,11 @@ def preview_path(run: Path, step: int) -> Path:
 
 def previews(run: Path) -> list[tuple[int, Path]]:
     """Return the previews of a run as (step, picture), steps growing."""
-    return _steps(run / "previews", ".png")
+    return numbered(run / "previews", ".png")
 
 
-def _steps(folder: Path, suffix: str = "") -> list[tuple[int, Path]]:
+def numbered(folder: Path, suffix: str = "") -> list[tuple[int, Path]]:
+    """Return what is called step-00000500 (and a suffix) in a folder as (step, path), growing."""
     found = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
