@@ -74,7 +74,7 @@ def test_a_limit_is_spread_and_classes_choose():
     found, _ = opened("digits", limit=100)
     assert len(found) == 100
     assert min(found.counts) > 0
-    found, _ = opened("digits", classes=("7", "3"), limit=10)
+    found, _ = opened("digits", classes=("7", "3", "7"), limit=10)
     assert found.classes == ("7", "3")
     assert set(found.labels) == {0, 1}
     everything, _ = opened("digits")
@@ -117,7 +117,7 @@ def test_the_fingerprint_is_of_the_content():
 @pytest.mark.parametrize(("name", "fix"), [
     ("mnits", "did you mean mnist?"), ("CIFAR10", "did you mean cifar10?"),
     ("zip", "write zip:PATH"), ("mnist:", ""), ("digits:5", ""),
-    ("lsun", "write lsun:bedroom"), ("folder:", "")])
+    ("lsun", "write lsun:bedroom"), ("folder:", ""), ("~nobody/x", "")])
 def test_names_that_are_no_data_set(name, fix):
     with pytest.raises(UsageError) as caught:
         opened(name)

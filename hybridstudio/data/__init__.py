@@ -8,6 +8,7 @@ and checksums of what has to be downloaded.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def resolved(config: DataConfig, dataset: Dataset) -> DataConfig:
 
 
 def _unknown(name: str) -> UsageError:
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     close = difflib.get_close_matches(name.lower(), DATASETS, n=1, cutoff=0.5)
     fix = f"did you mean {close[0]}?" if close else ""
     if path.is_dir():

@@ -113,7 +113,7 @@ def _refused(info: zipfile.ZipInfo, path: PurePosixPath,
     if str(path) in members:
         return "a second file of that name"
     if not listing.has_picture_name(path.name):
-        return f"not a picture ({path.suffix})"
+        return f"not a kind of picture that is read ({path.suffix})"
     if info.file_size > MAX_BYTES:
         return f"it would unpack to more than {MAX_BYTES >> 20} MB"
     if info.file_size > max(MAX_RATIO * info.compress_size, BOMB_BYTES // 4):

@@ -78,15 +78,16 @@ def chosen(labels: Labels, classes: tuple[str, ...],
     known = set(classes)
     # Names of another data set, left behind in a config, are not a choice among this one's.
     if known.intersection(config.classes) and config.classes != classes:
-        if unknown := [name for name in config.classes if name not in known]:
+        wanted = tuple(dict.fromkeys(config.classes))
+        if unknown := [name for name in wanted if name not in known]:
             raise UsageError(f"{config.name} has no class {unknown[0]!r}",
                              "its classes are " + listed(classes),
                              "choose among them with data.classes, or leave it empty")
         new = np.full(len(classes), -1)
-        new[[classes.index(name) for name in config.classes]] = np.arange(len(config.classes))
+        new[[classes.index(name) for name in wanted]] = np.arange(len(wanted))
         labels = new[labels]
         places = np.flatnonzero(labels >= 0)
-        labels, classes = labels[places], config.classes
+        labels, classes = labels[places], wanted
     if config.limit is not None and config.limit < len(places):
         spread = (np.arange(config.limit) * len(places)) // config.limit
         places, labels = places[spread], labels[spread]

@@ -27,7 +27,7 @@ def located(path: str, root: Path, kind: str) -> tuple[Path, str]:
     The name is absolute, except below `root`, which may lie elsewhere on another machine.
     Raises StudioError where there is nothing.
     """
-    given = Path(path).expanduser()
+    given = Path(os.path.expanduser(path))
     if given.exists():
         return given.resolve(), f"{kind}:{Path(os.path.abspath(given))}"
     if (root / given).exists():
@@ -110,7 +110,7 @@ def _refused(entry: os.DirEntry[str], folder: Path) -> str:
         if not target.is_relative_to(folder):
             return "a link to a file outside the folder"
     if not listing.has_picture_name(entry.name):
-        return f"not a picture ({os.path.splitext(entry.name)[1]})"
+        return f"not a kind of picture that is read ({os.path.splitext(entry.name)[1]})"
     if not stat.S_ISREG(entry.stat().st_mode):
         return "not a file but a device or a pipe"
     return ""

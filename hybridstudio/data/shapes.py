@@ -50,7 +50,7 @@ TOTAL = math.prod(LEVELS)
 TEST = TOTAL // 6
 PARTS = {"train": slice(None, TOTAL - TEST), "test": slice(TOTAL - TEST, None), "all": slice(None)}
 SYMMETRY = {"square": 4, "triangle": 3, "star": 5, "cross": 4}  # the others look alike only whole
-ROWS = 1024
+CHUNK = 1 << 24  # bytes drawn at a time
 
 
 @functools.cache
@@ -64,7 +64,7 @@ def _order() -> tuple[Table, Table]:
 def factor_table(indices: int | npt.ArrayLike | None = None) -> Table:
     """Return the factors (N, 6), columns as in Factors, of the first N, the given, or all indices.
 
-    Raises IndexError for an index outside 0 to TOTAL - 1.
+    Raises IndexError for an index beyond the last, TOTAL - 1.
     """
     if indices is None or isinstance(indices, int):
         indices = np.arange(TOTAL)[:indices]
@@ -95,18 +95,20 @@ def load_shapes(config: DataConfig, root: Path, rest: str) -> Loading:
     table = factor_table(rows)
     _, labels, classes = chosen(table[:, 0], SHAPES, config.model_copy(update={"limit": None}))
     size, channels = config.size or 32, config.channels or 3
-    key = cache.key(kind="shapes", size=size, channels=channels, rows=sha256(rows.data).hexdigest())
-    if found := cache.recall(key):  # only large ones are kept
+    key = cache.key(kind="shapes", size=size, channels=channels, classes=classes,
+                    rows=sha256(rows.data).hexdigest())
+    found = cache.recall(key)  # only large ones are kept
+    if found is not None:
         return found
     shelf = cache.Shelf(key, len(rows), (size, size, channels))
     meter = Meter(len(rows))
     try:
-        for start in range(0, len(rows), ROWS):
-            shelf.append(decode.coloured(draw(table[start:start + ROWS], size), channels))
+        step = max(1, CHUNK // (size * size * 3))
+        for start in range(0, len(rows), step):
+            shelf.append(decode.coloured(draw(table[start:start + step], size), channels))
             yield from meter.at(start)
         yield from meter.at(len(rows), always=True)
-        found, notices = shelf.finish("shapes", labels, classes,
-                                      keep=shelf.is_on_disk)
+        found, notices = shelf.finish("shapes", labels, classes, keep=shelf.is_on_disk)
         yield from notices
         return found
     finally:
@@ -121,7 +123,10 @@ def draw(table: npt.ArrayLike, size: int) -> Images:
     for number, outline in enumerate(outlines):
         masks[number] = _mask(*outline.tolist(), size)
     inks = _inks()[rows[:, 1], rows[:, 5]]  # (N, 256, 3): the colour at each degree of coverage
-    return inks[np.arange(len(rows))[:, None, None], masks[which.reshape(-1)]]
+    pictures = np.empty((len(rows), size, size, 3), np.uint8)
+    for picture, ink, mask in zip(pictures, inks, which.reshape(-1), strict=True):
+        np.take(ink, masks[mask], axis=0, out=picture, mode="clip")  # "raise" would copy first
+    return pictures
 
 
 @functools.cache
@@ -138,14 +143,17 @@ def _mask(shape: int, size: int, place: int, rotation: int, side: int) -> Images
     """Return how much of each pixel the shape covers, 0 to 255, (side, side)."""
     name, radius = SHAPES[shape], SIZES[size]
     centres = (np.arange(side, dtype=np.float32) + 0.5) / side
-    x = (centres[None, :] - PLACES[place][0]) / radius
-    y = (centres[:, None] - PLACES[place][1]) / radius
+    near_x, near_y = (np.abs(centres - middle) < radius + 1 / side for middle in PLACES[place])
+    x = (centres[None, near_x] - PLACES[place][0]) / radius
+    y = (centres[near_y, None] - PLACES[place][1]) / radius
     angle = 2 * math.pi * ROTATIONS[rotation] / SYMMETRY.get(name, 1)
     turned_x = math.cos(angle) * x + math.sin(angle) * y
     turned_y = math.cos(angle) * y - math.sin(angle) * x
     # A pixel's coverage by an edge that crosses it is close to linear in its distance.
     inside = 0.5 - _distance(name, turned_x, turned_y) * (radius * side)
-    return np.round(255 * np.clip(inside, 0.0, 1.0)).astype(np.uint8)
+    mask = np.zeros((side, side), np.uint8)
+    mask[np.ix_(near_y, near_x)] = np.round(255 * np.clip(inside, 0.0, 1.0))
+    return mask
 
 
 def _distance(name: str, x: Floats, y: Floats) -> Floats:
