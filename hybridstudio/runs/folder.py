@@ -127,7 +127,7 @@ def read(path: Path) -> Run:
     """
     path = Path(path).expanduser().absolute()
     file = path / "run.toml"
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise StudioError(f"There is no run at {path}", "it has no file run.toml",
                           "check the path; hybridstudio runs lists what there is")
     try:
@@ -169,17 +169,18 @@ def find(name_or_path: str | Path) -> Path:
     Raises UsageError with the nearest name when there is none.
     """
     text = str(name_or_path).strip()
-    folders = [Path(text).expanduser()]
+    folders = [Path(os.path.expanduser(text))]
     if not folders[0].is_absolute():
         folders += [paths.runs() / text, paths.checkpoints() / text]
     for folder in folders if text else []:
         folder = folder.parent if folder.name == "run.toml" else folder
-        if (folder / "run.toml").is_file():
+        # Unlike Path's, os.path's questions have an answer for any text that somebody types.
+        if os.path.isfile(folder / "run.toml"):
             return folder.absolute()
     known = [path.name for root in (paths.runs(), paths.checkpoints())
              for path in _run_folders(root, 1)]
     near = difflib.get_close_matches(Path(text).name, known, n=1, cutoff=0.5)
-    why = "the folder holds no run.toml" if text and folders[0].is_dir() else (
+    why = "the folder holds no run.toml" if text and os.path.isdir(folders[0]) else (
         "it is neither a folder nor the name of a run or of a model that ships")
     raise UsageError(f"There is no run {text or 'without a name'}", why,
                      f"did you mean {near[0]}?" if near else "hybridstudio runs lists them")
@@ -215,7 +216,7 @@ def _is_shipped(path: Path) -> bool:
 
 def _card(file: Path) -> dict[str, Any] | None:
     try:
-        if not file.is_file():
+        if not os.path.isfile(file):
             return None
         with file.open("rb") as opened:
             raw = opened.read(MAX_CARD + 1)
@@ -237,12 +238,12 @@ def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
     try:
         with os.scandir(folder) as entries:
             below = sorted(entry.name for entry in entries
-                           if not entry.name.startswith(".") and entry.is_dir())
+                           if not entry.name.startswith(".") and os.path.isdir(entry.path))
     except OSError:
         return
     for name in below:
         path = folder / name
-        if (path / "run.toml").exists():
+        if os.path.lexists(path / "run.toml"):
             yield path
         elif depth > 1:
             yield from _run_folders(path, depth - 1)

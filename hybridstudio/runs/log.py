@@ -22,9 +22,9 @@ class MetricsLog:
     """Appends records to a run's metrics.jsonl; a failing disk never stops the training.
 
     Lines that cannot be written wait in memory (`pending` of them; `problem` says why) and go out
-    before the next one that can be. When too many wait, every second of them is given up (`lost`),
-    so that the curve keeps its shape. `seconds` is where the clock of training starts; without it
-    where the records end that are there already.
+    before the next one that can be. When too many wait, every second point is given up, and later
+    ones alike (`lost` of them), so that the curve keeps its shape; events stay. `seconds` is where
+    the clock of training starts; without it where the records end that are there already.
     """
 
     def __init__(self, path: Path, seconds: float | None = None) -> None:
@@ -37,6 +37,8 @@ class MetricsLog:
         self._began = time.monotonic() - seconds
         self._descriptor: int | None = None
         self._waiting: list[bytes] = []
+        self._keeping = 1  # while nothing can be written, one point in so many is kept
+        self._points = 0
 
     @property
     def pending(self) -> int:
@@ -66,6 +68,7 @@ class MetricsLog:
             self.problem = translate(error)
             return False
         self.problem = None
+        self._keeping = 1
         return True
 
     def close(self) -> None:
@@ -80,12 +83,18 @@ class MetricsLog:
         return round(time.monotonic() - self._began if seconds is None else seconds, 3)
 
     def _add(self, record: dict[str, Any]) -> None:
-        line = json.dumps(record, separators=(",", ":"), allow_nan=False)
-        self._waiting.append(line.encode() + b"\n")
+        line = json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        self._points += "event" not in record
+        if "event" in record or self._points % self._keeping == 0 or self.flush():
+            self._waiting.append(line)
+        else:
+            self.lost += 1
         if not self.flush() and len(self._waiting) > MAX_PENDING:
             # The first may be half written already; its rest has to go out as it is.
-            kept = self._waiting[:1] + self._waiting[1::2]
+            kept = [line for place, line in enumerate(self._waiting)
+                    if place % 2 == 0 or line.startswith(b'{"event"')]
             self.lost += len(self._waiting) - len(kept)
+            self._keeping *= 2
             self._waiting = kept
 
     def _write(self) -> None:

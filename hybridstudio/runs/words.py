@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
@@ -48,7 +49,7 @@ def taken(run: Path) -> set[str]:
 
 def is_paused(run: Path) -> bool:
     """Tell whether the training of `run` is asked to wait."""
-    return (run / "control" / "pause").exists()
+    return os.path.exists(run / "control" / "pause")
 
 
 def forget(run: Path) -> None:
