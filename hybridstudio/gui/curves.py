@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[Any]  # floats, or integers such as steps
 LONGEST_BLOCK = 4096  # samples smoothed at once
 MOST_SMOOTHED = 1 << 14  # longer curves are averaged in buckets first: finer than any screen
 
 
-def smoothed(x: Floats, y: Floats, weight: float) -> tuple[Floats, Floats]:
+def smoothed(x: Numbers, y: Floats, weight: float) -> tuple[Numbers, Floats]:
     """Return the exponential moving average of a curve, without its bias towards the start.
 
     y_t = Σ w^(t-s) y_s / Σ w^(t-s) over the finite y_s up to t (Kingma & Ba 2015, section 3);
@@ -48,7 +51,7 @@ def _decayed_sum(x: Floats, w: float) -> Floats:
     return (inside + carried[:, None] * (falling * w)).ravel()[:x.size]
 
 
-def thinned(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
+def thinned(x: Numbers, y: Floats, columns: int) -> tuple[Numbers, Floats]:
     """Return at most about 2 × `columns` samples that draw the same: each bucket's low and high.
 
     Finite samples win over NaN within a bucket.
@@ -65,7 +68,7 @@ def thinned(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
     return np.concatenate([thin_x, x[whole:]]), np.concatenate([thin_y, y[whole:]])
 
 
-def visible(x: Floats, low: float, high: float, lead: int = 0) -> slice:
+def visible(x: Numbers, low: float, high: float, lead: int = 0) -> slice:
     """Return the samples of a rising x within [low, high], one more each side, `lead` before."""
     start = int(np.searchsorted(x, low)) - 1 - lead
     return slice(max(0, start), int(np.searchsorted(x, high, side="right")) + 1)
@@ -95,7 +98,7 @@ def scaled(y: Floats, log: bool) -> Floats:
     return np.where(positive, np.log10(np.where(positive, y, 1.0)), np.nan)
 
 
-def nearest(x: Floats, at: float) -> int:
+def nearest(x: Numbers, at: float) -> int:
     """Return the place of the sample nearest to `at` in a rising, non-empty x."""
     place = int(np.searchsorted(x, at))
     if place == 0:

@@ -33,8 +33,9 @@ EMPTY = "automatic"  # what an optional field shows while nothing is asked
 LARGEST = 2**31 - 1
 
 # Data sets known by name; `folder:PATH` and `zip:PATH` name the user's own.
-DATA_NAMES = ("digits", "shapes", "shapes-64", "mnist", "fashion-mnist", "kmnist", "cifar10",
-              "celeba", "lsun-church", "lsun-bedroom")
+DATA_NAMES = ("digits", "shapes", "mnist", "fashion-mnist", "kmnist", "cifar10", "celeba",
+              "lsun:bedroom", "lsun:church_outdoor")
+OWN = {"folder": Path.is_dir, "zip": Path.is_file}
 
 
 class Editor(Protocol):
@@ -244,11 +245,10 @@ class DataName(QWidget):
         """Return the name; raises ValueError for an unknown one or a path that is not there."""
         name = self._names.currentText().strip()
         kind, colon, path = name.partition(":")
-        if colon and kind in ("folder", "zip"):
-            place = Path(path).expanduser()
-            if not (place.is_dir() if kind == "folder" else place.is_file()):
-                raise ValueError(f"there is no {'folder' if kind == 'folder' else 'archive'} here")
-        elif name not in DATA_NAMES:
+        if colon and kind in OWN:
+            if not path or not OWN[kind](Path(path).expanduser()):
+                raise ValueError(f"there is no {'folder' if kind == 'folder' else 'archive'} there")
+        elif kind not in {known.partition(":")[0] for known in DATA_NAMES}:
             raise ValueError("no data set of this name; choose one, or write folder:PATH")
         return name
 

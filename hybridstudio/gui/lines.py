@@ -12,8 +12,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QToolButton
 
 from hybridstudio.gui import theme
-from hybridstudio.gui.axes import number
-from hybridstudio.gui.curves import Floats, scaled, smoothed, thinned, visible
+from hybridstudio.gui.curves import Numbers, scaled, smoothed, thinned, visible
 
 Against = Literal["steps", "time"]
 COLUMNS = 800  # buckets a curve is thinned to: finer than most screens
@@ -60,7 +59,13 @@ class Line:
         """Whether it has numbers and is switched on."""
         return bool(self.values.size) and self.chip.isChecked()
 
-    def take(self, steps: Floats, seconds: Floats, values: Floats) -> bool:
+    @property
+    def shade(self) -> str:
+        """Its colour now, as #rrggbb."""
+        series = theme.palette().series
+        return series[self.colour % len(series)] if isinstance(self.colour, int) else self.colour
+
+    def take(self, steps: Numbers, seconds: Numbers, values: Numbers) -> bool:
         """Take newer numbers; returns whether they differ from those before."""
         if self.values.size == values.size and np.array_equal(
                 self.values[-64:], values[-64:], equal_nan=True):
@@ -94,18 +99,12 @@ class Line:
 
     def dress(self, is_smoothed: bool) -> None:
         """Take its colour from the palette: faint where a smoothed curve lies over it."""
-        series = theme.palette().series
-        name = series[self.colour % len(series)] if isinstance(self.colour, int) else self.colour
-        colour = QColor(name)
+        colour = QColor(self.shade)
         self.smooth.setPen(pg.mkPen(colour, width=1))
         if is_smoothed:
             colour.setAlpha(FAINT)
         self.raw.setPen(pg.mkPen(colour, width=1))
-        self.chip.setIcon(_dot(QColor(name), self.chip.isChecked()))
-
-    def show_value(self, index: int) -> None:
-        """Write one of the values into the legend."""
-        self.chip.setText(f"{self.label}  {number(float(self.values[index]))}")
+        self.chip.setIcon(_dot(QColor(self.shade), self.chip.isChecked()))
 
 
 def _dot(colour: QColor, is_full: bool) -> QIcon:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,9 @@ from PySide6.QtWidgets import (
 from hybridstudio.errors import translate
 from hybridstudio.gui import theme
 from hybridstudio.gui.axes import Axis, duration, number
-from hybridstudio.gui.curves import Floats, nearest, span
+from hybridstudio.gui.curves import Numbers, nearest, span
 from hybridstudio.gui.lines import Against, Line, Mark
+from hybridstudio.gui.theme import GRID
 
 __all__ = ["CurvePlot", "Mark"]
 
@@ -40,7 +42,7 @@ SVG_DPI = 96
 class CurvePlot(QWidget):
     """A plot of named curves under a title and a legend whose entries switch them on and off.
 
-    The mouse reads values off the curves into the legend; the wheel and dragging zoom and pan, a
+    The mouse reads values off the curves; the wheel and dragging zoom and pan, a
     double click shows everything again. `hovered` tells the step under the mouse, NaN for none.
     """
 
@@ -56,6 +58,7 @@ class CurvePlot(QWidget):
         self._verticals: list[pg.InfiniteLine] = []
         self._weight, self._log = 0.0, log
         self._against: Against = "steps"
+        self._at: float | None = None  # where the mouse reads
         self._follows = True  # the view shows everything, until the user zooms
 
         self._bottom, self._left = Axis("bottom"), Axis("left")
@@ -88,7 +91,7 @@ class CurvePlot(QWidget):
         menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu_button.setMenu(self._menu(menu_button))
         self._head = QHBoxLayout()
-        self._head.setSpacing(theme.GRID)
+        self._head.setSpacing(GRID)
         self._heading = theme.say(QLabel(title), "heading")
         self._head.addWidget(self._heading)
         self._head.addLayout(self._legend)
@@ -103,13 +106,17 @@ class CurvePlot(QWidget):
         self._empty = theme.say(QLabel(empty, self._view, wordWrap=True), "muted")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._reading = QLabel(self._view)
+        self._reading.setTextFormat(Qt.TextFormat.RichText)
+        self._reading.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         theme.changed.connect(self._paint)
+        self.set_title(title)
         self._paint()
         self._fit()
 
     # --- what is shown ----------------------------------------------------------------------------
 
-    def set_series(self, name: str, steps: Floats, seconds: Floats, values: Floats,
+    def set_series(self, name: str, steps: Numbers, seconds: Numbers, values: Numbers,
                    label: str = "", colour: int | str | None = None) -> None:
         """Show a curve, or its newest numbers: three arrays of one length, steps rising.
 
@@ -151,6 +158,10 @@ class CurvePlot(QWidget):
         self._paint()
         self._place_marks()
 
+    def add_to_head(self, widget: QWidget) -> None:
+        """Put a widget before the legend, such as a choice of what is shown."""
+        self._head.insertWidget(0, widget)
+
     def set_empty(self, text: str) -> None:
         """Say what is missing while there are no curves."""
         self._empty.setText(text)
@@ -159,6 +170,7 @@ class CurvePlot(QWidget):
         """Name the plot, with an explanation for whoever points at the name."""
         self._title = title
         self._heading.setText(title)
+        self._heading.setVisible(bool(title))
         self._heading.setToolTip(tip)
         self.setAccessibleName(title)
         self.setAccessibleDescription(tip)
@@ -267,7 +279,7 @@ class CurvePlot(QWidget):
             curve.chip.setVisible(len(self._curves) > 1)
             curve.draw(self._against, low, high, self._log, self._weight)
         self._place_marks()
-        self._tell(None)
+        self._tell(self._at)
 
     def _show_all(self, on: list[Line]) -> None:
         """Set the view's range so that all of the curves is seen."""
@@ -331,22 +343,28 @@ class CurvePlot(QWidget):
         self.hovered.emit(float(first.steps[index]))
 
     def _tell(self, at: float | None) -> None:
-        """Write the values at a place of the x-axis, or the newest, into legend and readout."""
-        told = ""
-        for curve in self._curves.values():
-            if not curve.values.size:
-                continue
-            index = -1 if at is None else nearest(curve.x(self._against), at)
-            value = number(float(curve.values[index]))
-            curve.show_value(index)
-            if not told and curve.chip.isChecked():
-                when = f"step {curve.steps[index]:,} · {duration(float(curve.seconds[index]))}"
-                told = f"{when}  {value}" if len(self._curves) == 1 else when
-                if at is None:
-                    told = value if len(self._curves) == 1 else ""
-        if at is not None and (mark := self._mark_near(at)):
-            told = mark.text
-        self._readout.setText(told)
+        """Write the values at a place of the axis beside the mouse; the newest one in the head."""
+        self._at = at
+        on = [curve for curve in self._curves.values() if curve.is_on]
+        self._reading.setVisible(at is not None and bool(on))
+        self._readout.setText(number(float(on[0].values[-1])) if len(on) == 1 else "")
+        if at is None or not on:
+            return
+        first, lines = on[0], []
+        index = nearest(first.x(self._against), at)
+        lines.append(f"step {first.steps[index]:,} · {duration(float(first.seconds[index]))}")
+        for curve in on:
+            value = number(float(curve.values[nearest(curve.x(self._against), at)]))
+            dot = f"<span style='color:{curve.shade}'>●</span>"
+            lines.append(f"{dot} {escape(curve.label)} {value}")
+        if mark := self._mark_near(at):
+            lines.append(f"<b>{escape(mark.text)}</b>")
+        self._reading.setText("<br>".join(lines))
+        self._reading.adjustSize()
+        room = self._plot.vb.sceneBoundingRect()
+        is_right = self._plot.vb.mapViewToScene(QPointF(at, 0)).x() > room.center().x()
+        left = room.left() + GRID if is_right else room.right() - self._reading.width() - GRID
+        self._reading.move(round(left), round(room.top()) + GRID // 2)
 
     def _mark_near(self, at: float) -> Mark | None:
         low, high = self._plot.vb.viewRange()[0]
@@ -382,6 +400,8 @@ class CurvePlot(QWidget):
         """Take the palette's colours."""
         colours = theme.palette()
         self._view.setBackground(colours.canvas)
+        self._reading.setStyleSheet(f"background: {colours.raised}; color: {colours.text};"
+                                    f"border: 1px solid {colours.line}; padding: 3px 6px;")
         for axis in (self._left, self._bottom):
             axis.setPen(pg.mkPen(colours.line))
             axis.setTextPen(pg.mkPen(colours.muted))

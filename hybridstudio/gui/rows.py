@@ -24,6 +24,7 @@ from hybridstudio.gui import theme
 from hybridstudio.gui.fields import LARGEST, Editor, editor_for, spelled
 from hybridstudio.gui.theme import GRID
 
+ROW_HEIGHT = 28
 RESET_WIDTH = 28  # its column keeps its room while no reset button shows
 
 # Labels of fields whose names are abbreviations; all other labels are the fields' own names.
@@ -46,6 +47,7 @@ class Row:
         self.widget: QWidget = self.editor
         self.label = QLabel(label_of(leaf))
         self.label.setBuddy(self.widget)
+        self.label.setMinimumHeight(ROW_HEIGHT)
         self.unit = theme.say(QLabel(leaf.unit), "muted")
         self.fault = theme.say(QLabel(wordWrap=True), "error")
         self.fault.hide()
@@ -56,6 +58,7 @@ class Row:
         self.reset.clicked.connect(lambda: reset(leaf.path))
         theme.set_icon(self.reset, "undo")
         self.widget.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.widget.setMinimumSize(72, ROW_HEIGHT)
         for widget in (self.label, self.widget):
             widget.setToolTip(f"<p>{self.told()}</p>")
         spoken = f"{label_of(leaf)}, {leaf.unit}" if leaf.unit else label_of(leaf)
@@ -129,7 +132,7 @@ class Group(QWidget):
             for column, widget in enumerate(row.widgets()):
                 grid.addWidget(widget, 2 * place, column)
             grid.addWidget(row.fault, 2 * place + 1, 1, 1, 3)
-        grid.setColumnMinimumWidth(0, 128)
+        grid.setColumnMinimumWidth(0, 120)
         grid.setColumnMinimumWidth(2, 80)
         grid.setColumnMinimumWidth(3, RESET_WIDTH)
         grid.setColumnStretch(1, 1)

@@ -1,0 +1,190 @@
+"""Previews over a training as a film strip: one thumbnail a moment, one of them shown large.
+
+The pictures come from the sheets in the run's folder, so that they look the same for a training in
+this window, in another process or long ago.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PySide6.QtCore import QRect, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from hybridstudio.gui import theme
+from hybridstudio.gui.theme import GRID
+from hybridstudio.messages import Images
+from hybridstudio.pictures import spread
+
+SIDE = 56  # points that a thumbnail is wide and high, at most
+GAP = 2  # pixels between the pictures of a sheet, as pictures.sheet leaves them
+MOST_CACHED = 256
+
+
+def pictures_of(path: Path, size: int | None, channels: int | None, count: int) -> Images:
+    """Read a sheet back as its pictures (N, H, W, C); as one picture if it is cut otherwise.
+
+    `size` and `count` are the side and the number of the pictures. Raises OSError.
+    """
+    with Image.open(path, formats=("PNG",)) as opened:
+        page = np.asarray(opened.convert("RGB"))
+    if size is not None:
+        cell = size + GAP
+        rows, row_rest = divmod(page.shape[0] - GAP, cell)
+        columns, column_rest = divmod(page.shape[1] - GAP, cell)
+        if row_rest == column_rest == 0 and rows * columns:
+            grid = page[GAP:, GAP:].reshape(rows, cell, columns, cell, 3)[:, :size, :, :size]
+            page_of = grid.swapaxes(1, 2).reshape(-1, size, size, 3)[:count]
+            return page_of[..., :1] if channels == 1 else page_of
+    return page[None]
+
+
+class FilmStrip(QWidget):
+    """As many thumbnails as fit, spread over the whole training; `chosen` tells the place of one.
+
+    While the newest is chosen, a newer one takes its place. Arrow keys, Home and End walk.
+    """
+
+    chosen = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMouseTracking(True)
+        self.setAccessibleName("Previews over the training")
+        self.setToolTip("Click a preview to enlarge it; ← and → walk through all of them")
+        self._films: list[tuple[int, Path]] = []
+        self._size: int | None = None
+        self._thumbs: dict[Path, QImage] = {}
+        self._current = -1
+        theme.changed.connect(self.update)
+
+    @property
+    def current(self) -> int:
+        """The place of the chosen preview, -1 while there are none."""
+        return self._current
+
+    def set_films(self, films: list[tuple[int, Path]], size: int | None) -> None:
+        """Show these previews, (step, file) with steps growing; `size` is a picture's side."""
+        if films == self._films:
+            return
+        goes_along = self._current in (-1, len(self._films) - 1)
+        step = -1 if goes_along else self._films[self._current][0]
+        self._films, self._size = films, size
+        steps = [film[0] for film in films]
+        self._current = steps.index(step) if step in steps else len(films) - 1
+        self.update()
+        self._tell_accessibly()
+        if goes_along and films:
+            self.chosen.emit(self._current)
+
+    def choose(self, place: int) -> None:
+        """Choose the preview at a place, kept within what there is."""
+        place = min(max(place, 0), len(self._films) - 1)
+        if place >= 0 and place != self._current:
+            self._current = place
+            self.update()
+            self._tell_accessibly()
+            self.chosen.emit(place)
+
+    # --- painting ---------------------------------------------------------------------------------
+
+    def sizeHint(self) -> QSize:
+        """Ask for a thumbnail's height and its step."""
+        return QSize(320, SIDE + self.fontMetrics().height() + GRID)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the thumbnails with their steps; the chosen one has a frame."""
+        colours = theme.palette()
+        with QPainter(self) as painter:
+            for place, box in self._boxes():
+                step, path = self._films[place]
+                if (thumb := self._thumb(path)) is not None:
+                    ratio = thumb.devicePixelRatio()
+                    width, height = round(thumb.width() / ratio), round(thumb.height() / ratio)
+                    painter.drawImage(QRect(box.x() + (SIDE - width) // 2,
+                                            box.y() + (SIDE - height) // 2, width, height), thumb)
+                is_current = place == self._current
+                if is_current:
+                    painter.setPen(QPen(QColor(colours.accent), 2))
+                    painter.drawRect(box.adjusted(0, 0, 0, 0))
+                painter.setPen(QColor(colours.text if is_current else colours.muted))
+                words = QRect(box.x() - GRID, box.bottom() + 3, SIDE + 2 * GRID,
+                              self.fontMetrics().height())
+                painter.drawText(words, Qt.AlignmentFlag.AlignCenter, short(step))
+
+    def _boxes(self) -> list[tuple[int, QRect]]:
+        """Return which previews show, and where; the chosen one always does."""
+        apart = SIDE + 2 * GRID
+        fits = max(1, (self.width() - GRID) // apart)
+        if not self._films:
+            return []
+        places = spread(len(self._films), fits) if fits > 1 else [self._current]
+        if self._current not in places:
+            near = min(range(len(places)), key=lambda at: abs(places[at] - self._current))
+            places[near] = self._current
+        return [(place, QRect(GRID + at * apart, 3, SIDE, SIDE)) for at, place in enumerate(places)]
+
+    def _thumb(self, path: Path) -> QImage | None:
+        """Return the first picture of a sheet, enlarged by a whole number; None if unreadable."""
+        if path not in self._thumbs:
+            try:
+                first = pictures_of(path, self._size, 3, 1)[0]
+            except (OSError, ValueError, SyntaxError):
+                return None
+            if len(self._thumbs) >= MOST_CACHED:
+                self._thumbs.pop(next(iter(self._thumbs)))
+            self._thumbs[path] = _fitted(first, round(SIDE * self.devicePixelRatioF()))
+        thumb = self._thumbs[path]
+        thumb.setDevicePixelRatio(self.devicePixelRatioF())
+        return thumb
+
+    # --- mouse and keyboard -----------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Choose the thumbnail that was clicked."""
+        for place, box in self._boxes():
+            if box.adjusted(-GRID, 0, GRID, GRID).contains(event.position().toPoint()):
+                self.choose(place)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Walk through all previews, shown or not."""
+        last = len(self._films) - 1
+        target = {Qt.Key.Key_Left: self._current - 1, Qt.Key.Key_Right: self._current + 1,
+                  Qt.Key.Key_Home: 0, Qt.Key.Key_End: last}.get(Qt.Key(event.key()))
+        if target is None:
+            super().keyPressEvent(event)
+        else:
+            self.choose(target)
+
+    def _tell_accessibly(self) -> None:
+        if self._films:
+            step = self._films[self._current][0]
+            self.setAccessibleDescription(
+                f"{len(self._films)} previews, showing step {step:,}")
+        else:
+            self.setAccessibleDescription("no previews yet")
+
+
+def short(step: int) -> str:
+    """Write a step in few characters: 500, 12k, 12.5k, 3M."""
+    for size, letter in ((1_000_000, "M"), (1000, "k")):
+        if step >= size:
+            return f"{step / size:.3g}{letter}"
+    return str(step)
+
+
+def _fitted(picture: np.ndarray, side: int) -> QImage:
+    """Return a picture (H, W, 3) at the largest whole-number zoom within `side`, or shrunk."""
+    picture = np.ascontiguousarray(picture)
+    height, width = picture.shape[:2]
+    image = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+    zoom = side // max(height, width)
+    if zoom:
+        return image.scaled(width * zoom, height * zoom)
+    return image.scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio,
+                        Qt.TransformationMode.SmoothTransformation)

@@ -1,0 +1,159 @@
+"""Following a run by its folder: the same for a training in here, elsewhere, or long over.
+
+No Qt, and never more than a few milliseconds at a time, so that a window can call it from a timer.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hybridstudio import runs
+from hybridstudio.errors import StudioError
+from hybridstudio.gui.lines import Mark
+from hybridstudio.messages import Notice
+from hybridstudio.runs import Run, Series
+
+AT_ONCE = 0.010  # seconds a poll may spend on new records
+STATE_EVERY = 0.7  # seconds between looks at state and previews
+RATE_OVER = 20  # records that a rate is measured over
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How far a training is and how fast: 0 or None where it is not known."""
+
+    step: int = 0
+    total: int = 0
+    images_per_second: float = 0.0
+    seconds: float = 0.0
+    left: float | None = None
+    memory: int = 0
+
+
+class Following:
+    """What a run's folder holds by now: `poll` looks for more, the rest tells what was found.
+
+    Raises StudioError where the folder holds no run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.run: Run = runs.read(path)
+        self.films: list[tuple[int, Path]] = []
+        self.is_paused = False
+        self._reader = runs.MetricsReader(path)
+        self._looked = 0.0
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.run.path
+
+    @property
+    def behind(self) -> int:
+        """Bytes of the metrics that have not been read yet."""
+        return self._reader.behind
+
+    @property
+    def bad_lines(self) -> int:
+        """Lines of the metrics that are no records."""
+        return self._reader.bad_lines
+
+    def poll(self) -> bool:
+        """Read what is new, for at most some 10 ms; returns whether there may be more to draw."""
+        fresh = bool(self._reader.poll(AT_ONCE)) or self._reader.behind > 0
+        if time.monotonic() - self._looked >= STATE_EVERY:
+            fresh |= self.look()
+        return fresh
+
+    def look(self) -> bool:
+        """Read state and previews again; returns whether they changed."""
+        self._looked = time.monotonic()
+        before = (self.run.state, self.is_paused, len(self.films), self.run.checkpoints)
+        with suppress(StudioError):  # moved away or being written: the last reading still shows
+            self.run = runs.read(self.path)
+        self.films = runs.previews(self.path)
+        self.is_paused = self.run.state == "training" and runs.is_paused(self.path)
+        return before != (self.run.state, self.is_paused, len(self.films), self.run.checkpoints)
+
+    def curves(self) -> dict[str, Series]:
+        """Return what was measured by name, against steps and seconds of training."""
+        rates = self._reader.series("rates")
+        found = self._reader.series() | {
+            name: series for name, series in rates.items() if name != "seconds"}
+        clock = rates.get("seconds")
+        if clock is None:
+            return found
+        # The log's own clock begins anew with every sitting; this one counts training alone.
+        return {name: Series(series.steps, _at(series, clock), series.values)
+                for name, series in found.items()}
+
+    def marks(self) -> list[Mark]:
+        """Return the moments worth a line: resumptions, notices, failures, the end by hand."""
+        clock = self._reader.series("rates").get("seconds")
+        found = []
+        for event in self._reader.events:
+            told = _told(event)
+            step = event.get("step")
+            if told is not None and isinstance(step, int):
+                seconds = float(np.interp(step, clock.steps, clock.values)) if (
+                    clock is not None and clock.steps.size) else float(event.get("seconds") or 0)
+                found.append(Mark(step, seconds, told.what, told.level))
+        return found
+
+    def notice(self) -> Notice | None:
+        """Return the last notice or failure since the training last began, or None."""
+        for event in reversed(self._reader.events):
+            if event.get("event") in ("started", "resumed"):
+                return None
+            told = _told(event)
+            if told is not None and told.level != "info":
+                return told
+        return None
+
+    def pace(self) -> Pace:
+        """Return how far and how fast the training is, by its records."""
+        total, batch = self.run.config.train.steps, self.run.config.train.batch_size
+        rates = self._reader.series("rates")
+        clock, memory = rates.get("seconds"), rates.get("memory")
+        if clock is None or not clock.steps.size:
+            return Pace(self.run.step, total, seconds=self.run.seconds)
+        step, seconds = int(clock.steps[-1]), float(clock.values[-1])
+        before = max(0, clock.steps.size - RATE_OVER)
+        passed = seconds - float(clock.values[before])
+        rate = (step - int(clock.steps[before])) / passed if passed > 0 else 0.0
+        left = (total - step) / rate if rate and total >= step else None
+        used = int(memory.values[-1]) if memory is not None and memory.steps.size and (
+            np.isfinite(memory.values[-1])) else 0
+        return Pace(step, total, rate * batch, seconds, left, used)
+
+
+def _at(series: Series, clock: Series) -> Any:
+    """Return the seconds of training at a series' steps."""
+    if series.steps.size == clock.steps.size:
+        return clock.values
+    return np.interp(series.steps, clock.steps, clock.values)
+
+
+def _told(event: dict[str, Any]) -> Notice | None:
+    """Tell an event of the records as a notice, or None where it needs no telling."""
+    kind, step = event.get("event"), event.get("step")
+    words = {key: str(event[key]) for key in ("what", "why", "fix") if event.get(key)}
+    at = f" at step {step:,}" if isinstance(step, int) else ""
+    if kind == "resumed":
+        return Notice(f"Resumed{at}")
+    if kind == "done" and event.get("outcome") == "stopped":
+        return Notice(f"Stopped{at}")
+    if kind == "failed":
+        return Notice(words.get("what", f"Failed{at}"), words.get("why", ""),
+                      words.get("fix", "resume the run from its last checkpoint"), "error")
+    if kind == "notice" and "what" in words:
+        level = event.get("level", "warning")
+        return Notice(words["what"], words.get("why", ""), words.get("fix", ""),
+                      level if level in ("info", "warning", "error") else "warning")
+    return None

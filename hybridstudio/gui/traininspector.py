@@ -1,0 +1,98 @@
+"""The inspector of the training panel: the run's numbers, and how its curves are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QLabel,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from hybridstudio.gui import theme
+from hybridstudio.gui.theme import GRID
+
+FACTS = ("State", "Step", "Speed", "Time left", "Trained for", "Memory", "Device", "Checkpoint")
+SMOOTHING = 30  # where the slider stands at first, of 100: some 8 points
+
+
+class TrainInspector(QWidget):
+    """Facts in two columns; `smoothing`, `log` and `against` tell what a user sets for curves."""
+
+    smoothing = Signal(float)  # weight of the moving average, in [0, 1)
+    log = Signal(bool)
+    against = Signal(str)  # "steps" or "time"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._page = QWidget()
+        grid = QGridLayout(self._page)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(2 * GRID)
+        self._facts: dict[str, QLabel] = {}
+        for row, name in enumerate(FACTS):
+            self._facts[name] = theme.say(QLabel("–", wordWrap=True), "number")
+            self._facts[name].setAccessibleName(name)
+            grid.addWidget(theme.say(QLabel(name), "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(self._facts[name], row, 1)
+        grid.setColumnStretch(1, 1)
+
+        slider = QSlider(Qt.Orientation.Horizontal)
+        slider.setRange(0, 100)
+        slider.setValue(SMOOTHING)
+        slider.setAccessibleName("Smoothing")
+        slider.setToolTip("How many points the moving average spans (default 8)")
+        slider.valueChanged.connect(self._smooth)
+        self._over = theme.say(QLabel(), "number")
+        log = QCheckBox("Logarithmic axis")
+        log.setChecked(True)
+        log.toggled.connect(self.log)
+        against = QComboBox()
+        against.addItems(["steps", "time"])
+        against.setAccessibleName("Horizontal axis")
+        against.currentTextChanged.connect(self.against)
+        curves = QGridLayout()
+        curves.setHorizontalSpacing(2 * GRID)
+        curves.addWidget(theme.say(QLabel("Smoothing"), "muted"), 0, 0)
+        curves.addWidget(self._over, 0, 1)
+        curves.addWidget(slider, 1, 0, 1, 2)
+        curves.addWidget(theme.say(QLabel("Against"), "muted"), 2, 0)
+        curves.addWidget(against, 2, 1)
+        curves.addWidget(log, 3, 0, 1, 2)
+        curves.setColumnStretch(1, 1)
+
+        self._column = QVBoxLayout(self)
+        self._column.setSpacing(GRID)
+        self._column.addWidget(theme.say(QLabel("Progress"), "heading"))
+        self._column.addWidget(self._page)
+        self._column.addSpacing(2 * GRID)
+        self._column.addWidget(theme.say(QLabel("Curves"), "heading"))
+        self._column.addLayout(curves)
+        self._column.addSpacing(2 * GRID)
+        self._column.addStretch(1)
+        self._smooth(SMOOTHING)
+
+    def add(self, widget: QWidget) -> None:
+        """Put a widget below the rest."""
+        self._column.insertWidget(self._column.count() - 1, widget, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def tell(self, facts: Mapping[str, str]) -> None:
+        """Write the run's numbers; those that are not given show a dash."""
+        for name, label in self._facts.items():
+            label.setText(facts.get(name) or "–")
+
+    def told(self) -> dict[str, str]:
+        """Return the numbers as they are shown."""
+        return {name: label.text() for name, label in self._facts.items()}
+
+    def _smooth(self, place: int) -> None:
+        """Tell the weight: the slider's place is the logarithm of how many points it spans."""
+        self.weight = 1 - 10 ** (-3 * place / 100) if place else 0.0
+        self._over.setText(f"{1 / (1 - self.weight):,.0f} points" if place else "off")
+        self.smoothing.emit(self.weight)
