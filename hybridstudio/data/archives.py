@@ -73,7 +73,7 @@ def read_members(path: Path, left: Left, open_files: contextlib.ExitStack
                               f"more than {MAX_ENTRIES:,} entries",
                               "unpack it yourself and use folder:PATH")
         archive = open_files.enter_context(zipfile.ZipFile(path))
-    except (zipfile.BadZipFile, struct.error, ValueError, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, struct.error, ValueError, EOFError, RuntimeError) as error:
         raise StudioError(f"{path.name} is not a complete zip archive", str(error),
                           "download or make it again; unpack .tar and .7z archives yourself, and "
                           "use folder:PATH") from error
