@@ -87,6 +87,7 @@ class ImageSheet(QWidget):
     def __init__(self, parent: QWidget | None = None, *, several: bool = False) -> None:
         super().__init__(parent)
         self.several = several  # whether more than one picture can be chosen
+        self.empty = ""  # what is said where there are no pictures
         self._images: Images | None = None
         self._captions: Sequence[str] = ()
         self._grid: Grid | None = None
@@ -177,6 +178,9 @@ class ImageSheet(QWidget):
             painter.fillRect(self.rect(), QColor(colours.canvas))
             grid = self.grid()
             if grid is None or self._images is None:
+                painter.setPen(QColor(colours.muted))
+                flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+                painter.drawText(self.rect().adjusted(32, 32, -32, -32), flags, self.empty)
                 return
             if self._painted is None:
                 ground = QColor(colours.canvas).rgb() & 0xFFFFFF

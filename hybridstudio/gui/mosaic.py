@@ -95,7 +95,7 @@ def fitting(
     """
     def worth(columns: int) -> tuple[int, int, float]:
         rows = math.ceil(count / columns)
-        zoom = _largest_zoom(height, width, rows, columns, room, gap, largest)
+        zoom = zoom_for(height, width, rows, columns, room, gap, largest)
         grid = Grid(count, height, width, columns, zoom, gap)
         shape = (grid.size[0] / grid.size[1]) / (max(1, room[0]) / max(1, room[1]))
         return zoom, -(rows * columns - count), -abs(math.log(shape))
@@ -105,9 +105,11 @@ def fitting(
     return Grid(count, height, width, best, worth(best)[0], gap)
 
 
-def _largest_zoom(
-    height: int, width: int, rows: int, columns: int, room: tuple[int, int], gap: int, largest: int
+def zoom_for(
+    height: int, width: int, rows: int, columns: int, room: tuple[int, int], gap: int,
+    largest: int = _LARGEST_ZOOM,
 ) -> int:
+    """Return the largest zoom at which rows × columns pictures fit within `room`."""
     wide = (room[0] + gap) // columns - gap
     high = (room[1] + gap) // rows - gap
     if wide < 1 or high < 1:

@@ -7,7 +7,7 @@ and its noise level stand above each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
@@ -20,11 +20,11 @@ from PySide6.QtWidgets import (
     QSlider,
     QStyle,
     QStyleOptionSlider,
-    QToolButton,
     QWidget,
 )
 
 from hybridstudio.gui import theme
+from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Frame
 
@@ -45,6 +45,7 @@ class Timeline(QWidget):
         self.slider.setToolTip("Scrub through the steps (arrow keys, wheel, Home, End)")
         self.slider.setRange(0, 0)
         self.slider.setPageStep(5)
+        self.slider.setMinimumHeight(_HANDLE + GRID)
         self.slider.valueChanged.connect(self._on_value)
         self.curve = Curve(self.slider)
         self.curve.dragged.connect(self.slider.setValue)
@@ -54,9 +55,9 @@ class Timeline(QWidget):
         self.pointed = theme.say(QLabel(" "), "muted")
         self.pointed.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.pointed.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.back = self._button("step-back", "One step back (←)", lambda: self.step(-1))
-        self.play = self._button("play", "Play (Space)", self.toggle)
-        self.forward = self._button("step-forward", "One step on (→)", lambda: self.step(1))
+        self.back = flat("step-back", "One step back (←)", lambda: self.step(-1))
+        self.play = flat("play", "Play (Space)", self.toggle)
+        self.forward = flat("step-forward", "One step on (→)", lambda: self.step(1))
         self.speed = QComboBox()
         self.speed.setAccessibleName("Frames a second")
         self.speed.setToolTip("Frames a second while playing (12)")
@@ -92,15 +93,6 @@ class Timeline(QWidget):
         grid.addWidget(self.curve, 1, 1)
         grid.addLayout(words, 2, 1)
         grid.setColumnStretch(1, 1)
-
-    def _button(self, icon: str, says: str, slot: Callable[[], None]) -> QToolButton:
-        button = QToolButton()
-        button.setAutoRaise(True)
-        button.setToolTip(says)
-        button.setAccessibleName(says.partition(" (")[0])
-        theme.set_icon(button, icon)
-        button.clicked.connect(lambda: slot())
-        return button
 
     # what there is
 
@@ -206,15 +198,14 @@ class Curve(QWidget):
         """Ask for a low band."""
         return QSize(200, 44)
 
-    def _x(self, step: float) -> float:
-        """Return where the slider's handle has its middle at a step."""
+    def _ends(self) -> tuple[float, float]:
+        """Return where the middle of the slider's handle is at the first and the last step."""
         option = QStyleOptionSlider()
         self._slider.initStyleOption(option)
         groove = self._slider.style().subControlRect(
             QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderGroove,
             self._slider)
-        left, right = groove.left() + _HANDLE / 2, groove.right() - _HANDLE / 2
-        return left + (right - left) * step / max(1, self._steps)
+        return groove.left() + _HANDLE / 2, groove.right() - _HANDLE / 2
 
     def _y(self, level: tuple[int, float, float]) -> float:
         """Return the height of a level, 0 at the top."""
@@ -228,40 +219,42 @@ class Curve(QWidget):
         colours = theme.palette()
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            left, right = self._x(0), self._x(max(1, self._steps))
+            left, right = self._ends()
+            scale = (right - left) / max(1, self._steps)
             painter.setPen(QPen(QColor(colours.line), 1))
             for y in (4.0, self.height() - 4.0):
                 painter.drawLine(QPointF(left, y), QPointF(right, y))
             if not self._levels:
                 return
-            points = QPolygonF([QPointF(self._x(level[0]), self._y(level))
+            points = QPolygonF([QPointF(left + scale * level[0], self._y(level))
                                 for level in self._levels])
             painter.setPen(QPen(QColor(colours.series[0]), 1.5))
             painter.drawPolyline(points)
             step = self._slider.value()
             here = min(self._levels, key=lambda level: abs(level[0] - step))
-            x, y = self._x(here[0]), self._y(here)
+            x, y = left + scale * here[0], self._y(here)
             painter.setPen(QPen(QColor(colours.accent), 1))
             painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
             painter.setBrush(QColor(colours.accent))
             painter.drawEllipse(QPointF(x, y), 3, 3)
-            self._paint_value(painter, here, x, y)
+            self._paint_value(painter, here, QPointF(x, y), right)
 
     def _paint_value(
-        self, painter: QPainter, level: tuple[int, float, float], x: float, y: float
+        self, painter: QPainter, level: tuple[int, float, float], at: QPointF, right: float
     ) -> None:
         shows_snr = self.quantity.currentIndex() == 1
         text = f"log SNR {level_text(level[2])}" if shows_snr else f"σ = {level[1]:.3f}"
         painter.setPen(QColor(theme.palette().muted))
         width = painter.fontMetrics().horizontalAdvance(text) + 1
         height = painter.fontMetrics().height()
-        left = x - GRID - width if x + GRID + width > self._x(max(1, self._steps)) else x + GRID
-        top = 4.0 if y > self.height() / 2 else self.height() - height - 4.0
+        fits = at.x() + GRID + width <= right
+        left = at.x() + GRID if fits else at.x() - GRID - width
+        top = 4.0 if at.y() > self.height() / 2 else self.height() - height - 4.0
         painter.drawText(QRectF(left, top, width, height), text)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Go to the step under the mouse."""
-        left, right = self._x(0), self._x(max(1, self._steps))
+        left, right = self._ends()
         share = (event.position().x() - left) / max(1.0, right - left)
         self.dragged.emit(round(max(0.0, min(1.0, share)) * self._steps))
 

@@ -31,6 +31,7 @@ from hybridstudio import commands, pictures, runs
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import theme
 from hybridstudio.gui.anatomy import Panel, alone
+from hybridstudio.gui.buttons import flat, toggle
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.drawform import DrawForm
 from hybridstudio.gui.drawing import DrawSettings
@@ -101,8 +102,7 @@ class DenoisePanel(Panel):
         row.setSpacing(GRID // 2)
         self.toggles: dict[Row, QToolButton] = {}
         for name, says in ROWS.items():
-            button = _toggle(PLAIN[name], f"Show or hide the {says}")
-            button.setChecked(True)
+            button = toggle(PLAIN[name], f"Show or hide the {says}", on=True)
             button.toggled.connect(self._show_rows)
             self.toggles[name] = button
             row.addWidget(button)
@@ -115,18 +115,14 @@ class DenoisePanel(Panel):
         for index, (words, says) in enumerate((
                 ("All pictures", "Show every picture in each row"),
                 ("One enlarged", "Show only the chosen picture (double-click, Return)"))):
-            button = _toggle(words, says)
-            button.setChecked(index == 0)
+            button = toggle(words, says, on=index == 0)
             self.modes.addButton(button, index)
             row.addWidget(button)
         self.modes.idClicked.connect(lambda place: self.view.show_alone(place == 1))
         return bar
 
     def _made_header_buttons(self) -> None:
-        self.copy = QToolButton()
-        self.copy.setToolTip("Copy the command line that draws the same")
-        self.copy.setAccessibleName("Copy command")
-        theme.set_icon(self.copy, "copy")
+        self.copy = flat("copy", "Copy the command line that draws the same", self.copy_command)
         self.export = ExportButton(self._material)
         self.draw_button = QPushButton("Draw")
         self.draw_button.setProperty("primary", True)
@@ -144,7 +140,6 @@ class DenoisePanel(Panel):
         self.form.changed.connect(self._on_settings)
         self.form.failed.connect(self.show_error)
         self.draw_button.clicked.connect(self._draw_or_stop)
-        self.copy.clicked.connect(self.copy_command)
         self.export.failed.connect(self.show_error)
         for key, slot in ((QKeySequence("Ctrl+Return"), self.draw),
                           (QKeySequence(QKeySequence.StandardKey.Undo), self.form.undo),
@@ -181,7 +176,7 @@ class DenoisePanel(Panel):
         self.form.apply(self.form.settings().restored(settings, self._run))
         name = settings.get("run")
         if name not in (None, self._run.name):
-            self._tell(Notice(f"These settings come from a picture of {name}",
+            self.notice.tell(Notice(f"These settings come from a picture of {name}",
                               f"{self._run.name} is chosen now, so it draws other pictures",
                               f"choose {name} in the library", "warning"))
         self.draw()
@@ -242,7 +237,7 @@ class DenoisePanel(Panel):
             case Frame():
                 self._on_frame(event)
             case Notice():
-                self._tell(event)
+                self.notice.tell(event)
             case StudioError():
                 self.show_error(event)
             case Done():
@@ -253,9 +248,6 @@ class DenoisePanel(Panel):
         super().show_error(error)
         if error is not None:
             self._ended()
-
-    def _tell(self, notice: Notice) -> None:
-        self.notice.tell(notice)
 
     def _ended(self) -> None:
         self._is_drawing = False
@@ -368,15 +360,6 @@ class DenoisePanel(Panel):
 
 
 PLAIN: dict[Row, str] = {"x_t": "xₜ  noisy", "x0": "x̂₀  predicted", "eps": "ε̂  noise"}
-
-
-def _toggle(words: str, says: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(words)
-    button.setToolTip(says)
-    button.setAccessibleName(says)
-    button.setCheckable(True)
-    return button
 
 
 def measure_scrub(panel: DenoisePanel, moves: Sequence[int]) -> list[float]:
