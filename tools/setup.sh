@@ -100,7 +100,9 @@ fi
 is_new_enough "$venv/bin/python" || make_venv
 install_system
 say "Installing HybridStudio with torch into $venv: up to 5.4 GB and a few minutes, once."
-"$venv/bin/python" -m pip install --quiet --editable ".[$extra]" </dev/null
+quiet=--quiet
+[ -t 1 ] && quiet=  # at a terminal pip's bars show that it goes on
+"$venv/bin/python" -m pip install $quiet --editable ".[$extra]" </dev/null
 check_torch
 printf '%s' "$wanted" >"$stamp"
 [ "$extra" != test ] || printf '%s' "window ${wanted#test }" >"$venv/.installed-window"

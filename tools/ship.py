@@ -1,0 +1,94 @@
+"""Make a model that ships out of a run: EMA weights in half precision, and a card.
+
+    python tools/ship.py RUN checkpoints/NAME
+
+The card tells what the run recorded of itself: steps, seconds, machine, losses, data, and the
+command that trains it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hybridstudio import __version__, config, runs
+from hybridstudio.commands import as_command
+from hybridstudio.engine import checkpoints
+from hybridstudio.engine.learner import build, parameters
+from hybridstudio.messages import Train
+
+CURVE_POINTS = 500  # of each curve that are kept
+
+
+def ship(run_path: Path, out: Path) -> None:
+    """Write the newest checkpoint of a run into a new folder `out`, without optimiser state."""
+    run = runs.read(run_path)
+    newest = run.checkpoints[-1]
+    kept = checkpoints.load(run_path, newest)
+    if out.exists():
+        shutil.rmtree(out)
+    out.mkdir(parents=True)
+    settings = run.config.model_copy(update={"name": out.name})
+    (out / "run.toml").write_text(config.dumps(settings), encoding="utf-8")
+    halves = {name: tensor.half() if tensor.is_floating_point() else tensor
+              for name, tensor in kept.tensors["ema"].items()}
+    checkpoints.save(out, newest, {"ema": halves}, {}, keep=1)
+    shown = runs.previews(run_path)
+    if shown:
+        (out / "previews").mkdir()
+        shutil.copy(shown[-1][1], runs.preview_path(out, newest))
+    _thin_curves(run_path, out)
+    (out / "card.json").write_text(json.dumps(card(run, kept), indent=1) + "\n", encoding="utf-8")
+
+
+def card(run: runs.Run, kept: checkpoints.Checkpoint) -> dict[str, Any]:
+    """Return what is worth knowing about a shipped model, all of it from the run's own records."""
+    reader = runs.MetricsReader(run.path)
+    reader.poll()
+    losses = {name: float(series.values[-20:].mean()) for name, series in reader.series().items()
+              if name.startswith("loss")}
+    return {
+        "name": run.config.name,
+        "says": run.config.says,
+        "source": run.config.source,
+        "data": run.config.data.name,
+        "step": kept.step,
+        "steps": kept.step,
+        "seconds": round(float(kept.state["seconds"])),
+        "images": kept.step * run.config.train.batch_size,
+        "parameters": parameters(build(run.config, torch.device("cpu"))),
+        "losses": {name: round(value, 5) for name, value in losses.items()
+                   if np.isfinite(value)},
+        "machine": kept.state["saved_by"],
+        "weights": "ema, float16",
+        "command": as_command(Train(run.config, Path(run.config.name))),
+        "hybridstudio": __version__,
+        "licence": "the weights: as this program; MNIST: CC BY-SA 3.0",
+    }
+
+
+def _thin_curves(source: Path, out: Path) -> None:
+    """Copy the curves, thinned: a model that ships needs their shape, not every point."""
+    records = [record for record in runs.MetricsReader(source).poll() if "values" in record]
+    every = max(1, len(records) // CURVE_POINTS)
+    lines = [json.dumps(record, separators=(",", ":")) for record in records[::every]]
+    (out / "metrics.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Read the two folders from the command line and ship."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("out", type=Path)
+    asked = parser.parse_args()
+    ship(asked.run, asked.out)
+
+
+if __name__ == "__main__":
+    main()
