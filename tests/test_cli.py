@@ -124,6 +124,8 @@ def test_help_imports_no_torch_and_is_quick():
 def test_every_command_of_the_contract_is_there(capsys):
     assert cli.main(["--help"]) == 0
     told = capsys.readouterr().out
+    assert cli.main([]) == 0
+    assert capsys.readouterr().out == told
     for name in ("train", "resume", "sample", "denoise", "presets", "runs", "info", "doctor",
                  "bench"):
         assert f"\n  {name} " in told

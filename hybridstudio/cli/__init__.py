@@ -63,8 +63,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except typer.Abort:
         return 130
     except typer.TyperException as error:
-        if not words or not error.format_message():
-            return 2
+        if not words:
+            print(error.format_message())  # the help
+            return 0
         screen.error(UsageError(error.format_message(), fix=_help_for(words)))
         return error.exit_code
     except Exception as error:
