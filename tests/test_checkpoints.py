@@ -38,6 +38,11 @@ from hybridstudio.messages import Notice
 from hybridstudio.runs import checkpoint_path, lock
 
 
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
 def parts(value: float = 1.0) -> dict[str, dict[str, torch.Tensor]]:
     weight = torch.full((3, 2), value)
     return {"model": {"w": weight, "b": torch.arange(3) * int(value)},
@@ -97,6 +102,28 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
         assert found.dtype == tensor.dtype
         assert torch.equal(found.nan_to_num(), tensor.nan_to_num())
     assert torch.isnan(kept.tensors["model"]["nan"]).all()
+
+
+def test_all_is_on_the_disk_before_it_gets_its_name(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(tmp_path, 1)
+    told: list[str] = []
+    names: dict[int, str] = {}
+    opening, renaming = os.open, os.rename
+
+    def named(path: Any, *args: Any, **options: Any) -> int:
+        descriptor = opening(path, *args, **options)
+        names[descriptor] = Path(path).name
+        return descriptor
+
+    monkeypatch.setattr(os, "open", named)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: told.append(names[descriptor]))
+    monkeypatch.setattr(os, "rename", lambda old, new: (
+        told.append(f"rename to {Path(new).name}"), renaming(old, new)))
+    saved(tmp_path, 2, keep=1)
+    assert told == ["model.safetensors", "ema.safetensors", "streams.safetensors", "state.json",
+                    "manifest.json", f".tmp-{os.getpid()}-2", "rename to step-00000002",
+                    "checkpoints", "rename to .trash-step-00000001"]
 
 
 def test_loaded_tensors_can_be_changed_without_changing_the_file(tmp_path: Path) -> None:
@@ -264,6 +291,7 @@ from pathlib import Path
 import torch
 from hybridstudio.engine.checkpoints import newest, save
 
+os.fsync = lambda descriptor: None  # a killed process takes nothing back from the system
 CALLS = "open", "write", "fsync", "rename", "mkdir", "close", "rmdir", "unlink", "scandir"
 
 def saved(run, step):
@@ -544,10 +572,10 @@ HEADERS: dict[str, tuple[Any, bytes, int | None]] = {
 def test_hostile_headers_are_refused_quickly(tmp_path: Path, case: Any) -> None:
     header, data, length = case
     path = tensor_file(tmp_path / "a.safetensors", header, data, length)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(Damaged) as told:
         check_header(path)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
     assert len(str(told.value)) < 1000
     tracemalloc.start()
     with pytest.raises(Damaged):
@@ -600,7 +628,7 @@ def malformed(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=500, deadline=1000, derandomize=True,
+@settings(max_examples=500, deadline=5000, derandomize=True,
           suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=malformed())
 def test_malformed_files_are_refused_or_read_whole(tmp_path: Path, data: bytes) -> None:

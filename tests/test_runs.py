@@ -688,7 +688,7 @@ def test_a_long_file_is_read_as_a_short_one_is(run: Path, monkeypatch: pytest.Mo
     assert (loss[14_999], loss[15_000], loss[20_500], loss[20_501]) == (1 / 14_999, 5.0, 5.0, 6.0)
 
 
-@settings(max_examples=200, deadline=2000, derandomize=True,
+@settings(max_examples=200, deadline=5000, derandomize=True,
           suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_taking_lines_apart_agrees_with_json(data: st.DataObject) -> None:
@@ -714,7 +714,7 @@ def test_taking_lines_apart_agrees_with_json(data: st.DataObject) -> None:
                               [float(one["values"][name]) for one in expected], equal_nan=True)
 
 
-@settings(max_examples=100, deadline=2000, derandomize=True,
+@settings(max_examples=100, deadline=5000, derandomize=True,
           suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=300))
 def test_any_bytes_are_survived(tmp_path: Path, data: bytes) -> None:

@@ -34,15 +34,22 @@ def lines_of(chunk: bytes) -> list[bytes]:
     return [line for line in chunk.split(b"\n") if line.strip()]
 
 
-def last_records(path: Path, size: int = 16_384) -> list[Record]:
-    """Return the records in the last `size` bytes of a run's metrics, without reading the rest."""
+def last_records(path: Path) -> list[Record]:
+    """Return some records from the end of a run's metrics, without reading the rest."""
     try:
         with metrics_file(path).open("rb") as file:
             end = file.seek(0, os.SEEK_END)
-            file.seek(max(0, end - size))
-            return parsed(lines_of(file.read(size)))
+            for size in (4096, 65_536):  # the first is enough unless lines are very long
+                file.seek(max(0, end - size))
+                data = file.read(size)
+                if size < end:
+                    data = data[data.find(b"\n") + 1:]  # the first line is cut
+                found = parsed(lines_of(data))
+                if found or size >= end:
+                    return found
     except OSError:
-        return []
+        pass
+    return []
 
 
 class Rows(NamedTuple):
