@@ -97,8 +97,8 @@ def _shown(screen: Screen) -> Iterator[Callable[[Event], None]]:
     if not screen.console.is_terminal:
         yield Lines(screen)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24),
-               TextColumn("{task.fields[told]}"))
+    room = screen.console.width - 66  # beside the words, which a narrow terminal needs more
+    columns = (BarColumn(bar_width=max(6, min(40, room))), TextColumn("{task.fields[told]}"))
     with Bars(*columns, console=screen.console, transient=True) as bars:
         yield Live(screen, bars)
 
@@ -131,7 +131,7 @@ class Live:
     def __call__(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, Progress):
-            self._move(event.step, event.total, progress_words(event))
+            self._move(event.step, event.total, progress_words(event, short=True))
         elif isinstance(event, Frame):
             self._move(event.step, event.steps, f"step {event.step} of {event.steps}")
         else:
@@ -157,14 +157,19 @@ def say(event: Event, screen: Screen) -> None:
             screen.notice(event.what, event.why, event.fix, event.level)
 
 
-def progress_words(event: Progress) -> str:
+def progress_words(event: Progress, short: bool = False) -> str:
     """Tell progress in one line: steps, losses, rate, time left, memory."""
-    total = f" of {event.total:,}" if event.total is not None else ""
-    words = [f"{event.unit} {event.step:,}{total}"]
+    if event.total is None:
+        words = [f"{event.unit} {event.step:,}"]
+    elif short:
+        words = [f"{event.step:,}/{event.total:,}"]
+    else:
+        words = [f"{event.unit} {event.step:,} of {event.total:,}"]
     words += [f"{name} {number(value)}" for name, value in event.values.items()
               if "/" not in name]  # loss/band-1 and its like are for the curves
     if event.rate > 0:
-        words.append(f"{number(event.rate)} {event.unit}/s")
+        words.append(f"{number(event.rate)}/s" if short else
+                     f"{number(event.rate)} {event.unit}/s")
     if event.left is not None:
         words.append(f"{duration(event.left)} left")
     if event.memory:
