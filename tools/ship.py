@@ -24,6 +24,10 @@ from hybridstudio.engine.learner import build, parameters
 from hybridstudio.messages import Train
 
 CURVE_POINTS = 500  # of each curve that are kept
+DATA_LICENCES = {
+    "mnist": "CC BY-SA 3.0 (LeCun, Cortes, Burges)",
+    "digits": "CC BY 4.0 (Alpaydin, Kaynak)",
+}
 
 
 def ship(run_path: Path, out: Path) -> None:
@@ -69,16 +73,16 @@ def card(run: runs.Run, kept: checkpoints.Checkpoint) -> dict[str, Any]:
         "weights": "ema, float16",
         "command": as_command(Train(run.config, Path(run.config.name))),
         "hybridstudio": __version__,
-        "licence": "the weights: as this program; MNIST: CC BY-SA 3.0",
+        "data_licence": DATA_LICENCES.get(run.config.data.name, ""),
     }
 
 
 def _thin_curves(source: Path, out: Path) -> None:
     """Copy the curves, thinned: a model that ships needs their shape, not every point."""
-    records = [record for record in runs.MetricsReader(source).poll() if "values" in record]
-    every = max(1, len(records) // CURVE_POINTS)
-    lines = [json.dumps(record, separators=(",", ":")) for record in records[::every]]
-    (out / "metrics.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lines = (source / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    points = [line for line in lines if line.startswith('{"step"')]
+    thinned = points[::max(1, len(points) // CURVE_POINTS)]
+    (out / "metrics.jsonl").write_text("\n".join(thinned) + "\n", encoding="utf-8")
 
 
 def main() -> None:

@@ -102,6 +102,7 @@ class Session:
         self.losses: dict[str, float] = {}
         self._step_seconds: collections.deque[float] = collections.deque(maxlen=RATE_OVER)
         self._listened = 0.0
+        self._log_waits = False  # points of the curves wait in memory, and the user was told
 
     def run(self, began: str) -> Iterator[Event]:
         """Train until the steps or the budget are used up; save at the end and when stopped."""
@@ -194,6 +195,12 @@ class Session:
         rates = {"images_per_second": round(done.rate * self.config.batch_size, 2),
                  "memory": done.memory}
         self.log.append(learner.step, self.losses, rates, done.seconds)
+        problem = self.log.problem
+        if problem is not None and not self._log_waits:
+            notices.append(Notice("The curves cannot be written now", problem.why,
+                                  f"{problem.fix}; training goes on, the points are kept and "
+                                  "written later", "warning", learner.step))
+        self._log_waits = problem is not None
         return notices
 
     def _mark(self, event: str, **fields: str) -> None:
