@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -21,7 +20,7 @@ from PySide6.QtWidgets import (
 from hybridstudio.config import DataConfig, DdpmConfig, Leaf, RunConfig, leaves
 from hybridstudio.gui import theme
 from hybridstudio.gui.classbars import ClassBars
-from hybridstudio.gui.fields import DataName, Editor, editor_for
+from hybridstudio.gui.fields import Editor, editor_for
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Browsed
 
@@ -151,12 +150,6 @@ class DataForm(QWidget):
             editor = self.editors[path]
             editor.restore(editor.state_of(getattr(data, path.removeprefix("data."))))
         self._values()
-
-    def choose(self, path: Path) -> None:
-        """Take a folder or an archive of pictures."""
-        name = self.editors["data.name"]
-        assert isinstance(name, DataName)
-        name.choose(path)
 
     def settle_now(self) -> None:
         """Drop what waits to be told."""

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
@@ -40,6 +41,7 @@ _MAX_UNDO = 200
 class _Range(Protocol):
     """What whole and fractional spin boxes have in common here."""
 
+    def setMinimumHeight(self, high: int) -> None: ...
     def setToolTip(self, text: str) -> None: ...
     def setAccessibleName(self, name: str) -> None: ...
     def setAccessibleDescription(self, text: str) -> None: ...
@@ -222,7 +224,7 @@ class DrawForm(QWidget):
                 watched, QComboBox | QSpinBox | QDoubleSpinBox) and not watched.hasFocus():
             event.ignore()
             return True
-        if isinstance(watched, QLineEdit) and isinstance(event, QKeyEvent):
+        if isinstance(watched, QLineEdit | QAbstractSpinBox) and isinstance(event, QKeyEvent):
             is_undo = event.matches(QKeySequence.StandardKey.Undo)
             if event.type() == QEvent.Type.ShortcutOverride and (
                     is_undo or event.matches(QKeySequence.StandardKey.Redo)):
@@ -253,6 +255,7 @@ def _fraction(name: str, low: float, high: float, step: float) -> QDoubleSpinBox
 
 
 def _dress(box: _Range, name: str) -> None:
+    box.setMinimumHeight(26)  # as high as the choices beside it
     leaf = _LEAVES[name]
     unit = f", {leaf.unit}" if leaf.unit else ""
     box.setAccessibleName(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from hybridstudio.config import DataConfig
+from hybridstudio import presets
+from hybridstudio.config import DataConfig, RunConfig
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import theme
 from hybridstudio.gui.anatomy import Panel, alone
@@ -34,7 +35,7 @@ from hybridstudio.gui.loading import LoadingBar
 from hybridstudio.gui.pager import Pager
 from hybridstudio.gui.theme import GRID
 from hybridstudio.gui.timeline import Timeline
-from hybridstudio.gui.wishes import Cancel
+from hybridstudio.gui.wishes import Cancel, SetUp
 from hybridstudio.messages import (
     Browse,
     Browsed,
@@ -53,10 +54,7 @@ NOISED = 8  # pictures noised where none was chosen
 
 
 class DataPanel(Panel):
-    """Opens a data set page by page, and noises the chosen pictures under a schedule.
-
-    `use_data` hands the DataConfig to whoever sets up a training.
-    """
+    """Opens a data set page by page, and noises the chosen pictures under a schedule."""
 
     TITLE = "Data"
     SAYS = "What a model learns from: its pictures, its classes, and how noise drowns them."
@@ -66,8 +64,6 @@ class DataPanel(Panel):
         "<p>Choose pictures with a click (Ctrl and Shift take several), then look at "
         "<b>Noising</b>: the same pictures at every noise level of the schedule, which is what the "
         "model is trained to undo.</p>")
-
-    use_data = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -168,6 +164,10 @@ class DataPanel(Panel):
         self._offset = 0
         self._browse()
 
+    def open_data(self, name: str) -> None:
+        """Open a data set by its name, folder:PATH or zip:PATH, as a drop on the window does."""
+        self.open(DataConfig(name=name))
+
     def _browse(self) -> None:
         data = self.form.data()
         if data is None:
@@ -224,7 +224,7 @@ class DataPanel(Panel):
 
     def _on_train(self) -> None:
         if (data := self.form.data()) is not None:
-            self.use_data.emit(data)
+            self.requested.emit(SetUp(training_on(data)))
 
     def showEvent(self, event: QShowEvent) -> None:
         """Open the data set in the form when the panel is first seen."""
@@ -351,8 +351,19 @@ class DataPanel(Panel):
     def dropEvent(self, event: QDropEvent) -> None:
         """Open what was dropped."""
         if path := dropped_data(event):
-            self.form.choose(path)
-            self.open()
+            self.open_data(f"{'folder' if path.is_dir() else 'zip'}:{path}")
+
+
+def training_on(data: DataConfig) -> RunConfig:
+    """Return the preset made for this data set, or else the plainest config, with this data."""
+    made_for = (preset for preset in presets.listing().values() if preset.data.name == data.name)
+    base = next(made_for, None)
+    if base is None:
+        stem = Path(data.name.partition(":")[2] or data.name).stem
+        base = RunConfig(name=f"ddpm-{stem}"[:100])
+    kept = {"flip": base.data.flip, "limit": base.data.limit}
+    # Unchecked on purpose: the form says beside its field what does not fit.
+    return base.model_copy(update={"data": data.model_copy(update=kept)})
 
 
 def dropped_data(event: QDropEvent) -> Path | None:

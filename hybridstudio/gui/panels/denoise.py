@@ -170,16 +170,22 @@ class DenoisePanel(Panel):
         self._show_state()
 
     def restore(self, settings: dict[str, Any]) -> None:
-        """Take the settings of a picture's file for the run that is shown, and draw with them."""
+        """Take the settings of a picture's file for the run that is shown, and draw nothing yet.
+
+        What cannot be meant for this run is left as it is, numbers are brought within their limits.
+        """
         if self._run is None:
             return
         self.form.apply(self.form.settings().restored(settings, self._run))
-        name = settings.get("run")
-        if name not in (None, self._run.name):
+        self._redraw.stop()  # a dropped file never starts anything
+        name = settings.get("run", self._run.name)
+        if name == self._run.name:
+            self.notice.tell(Notice(f"The settings of a picture of {name} are back",
+                                    fix="press Draw to make it again"))
+        else:
             self.notice.tell(Notice(f"These settings come from a picture of {name}",
-                              f"{self._run.name} is chosen now, so it draws other pictures",
-                              f"choose {name} in the library", "warning"))
-        self.draw()
+                                    f"{self._run.name} is chosen now, so it draws other pictures",
+                                    f"choose {name} in the library", "warning"))
 
     def _clear(self) -> None:
         self._film.clear()

@@ -1,0 +1,429 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QGuiApplication, QWheelEvent
+
+from hybridstudio import pictures, runs
+from hybridstudio.config import RunConfig, with_values
+from hybridstudio.errors import StudioError
+from hybridstudio.gui import canned, theme
+from hybridstudio.gui.drawing import DrawSettings
+from hybridstudio.gui.film import Film
+from hybridstudio.gui.panels.denoise import DenoisePanel, measure_scrub
+from hybridstudio.gui.wishes import Cancel
+from hybridstudio.messages import Done, Draw, Notice, Started
+
+
+def write_run(folder, name="my-run", labels=True, steps=(500, 1000)):
+    path = folder / name
+    config = with_values(RunConfig(name=name), {
+        "data.size": 8, "data.channels": 1, "data.classes": canned.CLASSES,
+        "model.labels": labels, "model.timesteps": 500, "sample.nfe": 20, "sample.count": 4})
+    runs.create(path, config)
+    for step in steps:
+        checkpoint = runs.checkpoint_path(path, step)
+        checkpoint.mkdir(parents=True)
+        (checkpoint / "manifest.json").write_text("{}")
+    return path
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_run(tmp_path)
+
+
+@pytest.fixture
+def panel(qtbot, qapp):
+    theme.apply(qapp, "light")
+    widget = DenoisePanel()
+    qtbot.addWidget(widget)
+    widget.resize(900, 560)
+    widget.asked = []
+    widget.requested.connect(widget.asked.append)
+    widget.show()
+    return widget
+
+
+@pytest.fixture
+def drawn(panel, run):
+    panel.show_run(run)
+    feed(panel)
+    return panel
+
+
+def feed(panel, **how):
+    panel.draw()
+    for event in canned.drawing_events(**{"count": 4, "steps": 20, **how}):
+        panel.on_event(event)
+
+
+# --- asking
+
+
+def test_without_a_run_it_says_what_to_do(panel):
+    assert "Choose a model" in panel.view.empty
+    assert not panel.draw_button.isEnabled()
+    panel.draw()
+    assert panel.asked == []
+
+
+def test_a_run_brings_its_own_settings(panel, run):
+    panel.show_run(run)
+    assert panel.form.settings() == DrawSettings(nfe=20, count=4)
+    assert panel.form.nfe.maximum() == 500
+    assert [panel.form.label.itemText(place) for place in (0, 1)] == ["any", "0"]
+    assert [panel.form.step.itemText(place) for place in range(3)] == [
+        "newest", "step 1,000", "step 500"]
+    assert "Press Draw" in panel.view.empty
+
+
+def test_draw_asks_for_frames(panel, run, qtbot):
+    panel.show_run(run)
+    panel.form.seed.setValue(7)
+    qtbot.mouseClick(panel.draw_button, Qt.MouseButton.LeftButton)
+    assert panel.asked == [Draw(run, 4, "ddim", 20, 0.0, 1.0, 7, frames=True)]
+    assert panel.draw_button.text() == "Stop"
+    qtbot.mouseClick(panel.draw_button, Qt.MouseButton.LeftButton)
+    assert panel.asked[1:] == [Cancel()]
+    panel.on_event(Done("stopped"))
+    assert panel.draw_button.text() == "Draw"
+
+
+def test_a_run_without_labels_offers_no_class(panel, tmp_path):
+    panel.show_run(write_run(tmp_path, "plain", labels=False))
+    assert not panel.form.label.isVisible()
+    assert not panel.form.guidance.isVisible()
+
+
+def test_a_run_without_checkpoints_cannot_be_drawn_from(panel, tmp_path):
+    panel.show_run(write_run(tmp_path, "young", steps=()))
+    assert "no checkpoint" in panel.view.empty
+    assert not panel.draw_button.isEnabled()
+
+
+def test_a_folder_that_is_no_run_is_told(panel, tmp_path):
+    panel.show_run(tmp_path / "nothing")
+    assert "There is no run" in panel._error.text
+    panel.show_run(write_run(tmp_path))
+    assert not panel._error.isVisible()
+
+
+def test_a_run_that_goes_on_keeps_frames_and_settings(drawn, run):
+    drawn.form.seed.setValue(5)
+    runs.checkpoint_path(run, 1500).mkdir()
+    (runs.checkpoint_path(run, 1500) / "manifest.json").write_text("{}")
+    drawn.show_run(run)
+    assert drawn.form.settings().seed == 5
+    assert drawn.form.step.itemText(1) == "step 1,500"
+    assert drawn.view.frame_shown() is not None
+    drawn._redraw.stop()
+
+
+def test_eta_is_only_for_ddim(panel, run):
+    panel.show_run(run)
+    assert panel.form.eta.isEnabled()
+    panel.form.sampler.setCurrentIndex(panel.form.sampler.findData("heun"))
+    panel.form.sampler.activated.emit(panel.form.sampler.currentIndex())
+    assert panel.form.settings().sampler == "heun"
+    assert not panel.form.eta.isEnabled()
+
+
+def test_settings_draw_anew_only_after_the_first_drawing(panel, run, qtbot):
+    panel.show_run(run)
+    panel.form.seed.setValue(1)
+    qtbot.wait(300)
+    assert panel.asked == []
+    feed(panel)
+    panel.asked.clear()
+    for seed in (2, 3, 4):
+        panel.form.seed.setValue(seed)
+    qtbot.waitUntil(lambda: bool(panel.asked))
+    assert [request.seed for request in panel.asked] == [4]
+
+
+def test_the_dice_takes_another_seed(panel, run, qtbot):
+    panel.show_run(run)
+    seeds = set()
+    for _ in range(5):
+        qtbot.mouseClick(panel.form.dice, Qt.MouseButton.LeftButton)
+        seeds.add(panel.form.settings().seed)
+    assert len(seeds) > 1
+
+
+def test_undo_and_redo(panel, run):
+    panel.show_run(run)
+    first = panel.form.settings()
+    for nfe in (21, 22, 23):  # one field in a row is one step
+        panel.form.nfe.setValue(nfe)
+    panel.form.count.setValue(9)
+    panel.form.undo()
+    assert panel.form.settings() == replace(first, nfe=23)
+    panel.form.undo()
+    assert panel.form.settings() == first
+    panel.form.undo()
+    panel.form.redo()
+    panel.form.redo()
+    assert panel.form.settings() == replace(first, nfe=23, count=9)
+
+
+def test_undo_reaches_the_settings_from_inside_a_field(panel, run, qtbot):
+    panel.show_run(run)
+    panel.activateWindow()
+    panel.form.nfe.setFocus()
+    panel.form.nfe.stepUp()
+    qtbot.keyClick(panel.form.nfe, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert panel.form.settings().nfe == 20
+
+
+def test_copying_the_command(panel, run):
+    panel.show_run(run)
+    panel.form.seed.setValue(3)
+    panel.copy_command()
+    words = QGuiApplication.clipboard().text()
+    assert words.startswith("hybridstudio denoise ")
+    assert "--seed 3" in words
+
+
+# --- a picture to start from
+
+
+def test_a_picture_to_start_from(panel, run, tmp_path):
+    panel.show_run(run)
+    path = tmp_path / "digit.png"
+    Image.fromarray(canned.pictures(1, 32)[0, ..., 0]).save(path)
+    panel.form.start.open(path)
+    panel.form.start.level.setValue(300)
+    panel.draw()
+    request = panel.asked[-1]
+    assert request.image.shape == (8, 8, 1)
+    assert request.from_step == 300
+    assert panel.form.settings().told()["from_step"] == 300
+    panel.form.undo()
+    panel.form.undo()
+    assert panel.form.settings().image is None
+
+
+def test_a_bad_picture_to_start_from_is_told(panel, run, tmp_path):
+    panel.show_run(run)
+    (tmp_path / "bad.png").write_text("no picture")
+    panel.form.start.open(tmp_path / "bad.png")
+    assert "could not be opened" in panel._error.text
+
+
+# --- frames
+
+
+def test_it_follows_the_newest_frame_until_scrubbed(panel, run):
+    panel.show_run(run)
+    panel.draw()
+    frames = list(canned.frames(4, 20))
+    panel.on_event(Started("Drawing"))
+    for frame in frames[:11]:
+        panel.on_event(frame)
+    assert panel.view.frame_shown() is frames[10]
+    panel.timeline.slider.setValue(5)
+    for frame in frames[11:16]:
+        panel.on_event(frame)
+    assert panel.view.frame_shown() is frames[5]
+    panel.timeline.slider.setValue(20)  # further than what has arrived: the newest
+    assert panel.view.frame_shown() is frames[15]
+    panel.on_event(frames[16])
+    assert panel.view.frame_shown() is frames[16]
+
+
+def test_a_new_drawing_holds_the_level_that_was_scrubbed_to(drawn):
+    drawn.timeline.slider.setValue(10)
+    feed(drawn, steps=40)
+    assert drawn.view.frame_shown().step == 20  # the same t of twice as many steps
+
+
+def test_no_frame_of_an_older_drawing_is_shown_again(drawn):
+    drawn.draw()
+    drawn.on_event(Started("Drawing"))
+    new = next(canned.frames(4, 20, seed=9))
+    drawn.on_event(new)
+    assert drawn.view.frame_shown() is new
+    drawn.timeline.slider.setValue(20)
+    assert drawn.view.frame_shown() is new
+
+
+def test_the_readout(drawn):
+    drawn.timeline.slider.setValue(8)
+    words = drawn.timeline.readout.text()
+    assert "of 500" in words
+    assert "step 8 of 20" in words
+    assert "NFE 9" in words
+    assert "σ = 0." in words
+
+
+def test_keys_wheel_and_play_scrub(drawn, qtbot):
+    slider = drawn.timeline.slider
+    drawn.view.setFocus()
+    qtbot.keyClick(drawn.view, Qt.Key.Key_Home)
+    assert slider.value() == 0
+    qtbot.keyClick(drawn.view, Qt.Key.Key_Right)
+    assert drawn.view.frame_shown().step == 1
+    qtbot.keyClick(drawn.view, Qt.Key.Key_End)
+    assert slider.value() == 20
+    place = QPointF(100, 100)
+    wheel = QWheelEvent(place, drawn.view.mapToGlobal(place), QPoint(), QPoint(0, 240),
+                        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
+                        Qt.ScrollPhase.NoScrollPhase, False)
+    drawn.view.wheelEvent(wheel)
+    assert slider.value() == 18
+    drawn.timeline.speed.setCurrentIndex(drawn.timeline.speed.count() - 1)
+    qtbot.keyClick(drawn.view, Qt.Key.Key_End)
+    qtbot.keyClick(drawn.view, Qt.Key.Key_Space)  # from the beginning, since it is at the end
+    assert drawn.timeline.is_playing()
+    qtbot.waitUntil(lambda: not drawn.timeline.is_playing(), timeout=5000)
+    assert slider.value() == 20
+
+
+def test_rows_and_one_picture_enlarged(drawn, qtbot):
+    drawn.toggles["eps"].setChecked(False)
+    assert drawn.view.rows == ("x_t", "x0")
+    drawn.toggles["x0"].setChecked(False)
+    drawn.toggles["x_t"].setChecked(False)  # the last one stays
+    assert drawn.view.rows == ("x_t",)
+    drawn.view.grab()
+    small = drawn.view._blocks[0].grid.zoom
+    qtbot.keyClick(drawn.view, Qt.Key.Key_Return)
+    assert drawn.view.only() == 0
+    assert drawn.modes.checkedId() == 1
+    drawn.view.grab()
+    assert drawn.view._blocks[0].grid.zoom > small
+    qtbot.waitUntil(lambda: drawn.scale.text().startswith("×"))
+
+
+def test_pointing_tells_the_value(drawn, qtbot):
+    drawn.view.grab()
+    block = drawn.view._blocks[1]
+    left, top, width, height = block.grid.place(2)
+    place = block.origin.toPoint() + QPoint(left + width // 2, top + height // 2)
+    with qtbot.waitSignal(drawn.view.pointed) as told:
+        qtbot.mouseMove(drawn.view, place)
+    frame = drawn.view.frame_shown()
+    assert told.args[0] == f"predicted clean picture 3 · x 4, y 4 · value {frame.x0[2, 4, 4, 0]}"
+
+
+def test_scrubbing_is_a_lookup(panel, run):
+    panel.show_run(run)
+    feed(panel, count=64, size=32, channels=3)
+    taken = measure_scrub(panel, [place % 21 for place in range(0, 200, 7)])
+    assert len(taken) > 20
+    assert float(np.median(taken)) <= 16  # measured 1.2 ms on an idle machine
+
+
+def test_dark_and_light_paint(drawn, qapp):
+    for mode, colours in (("dark", theme.DARK), ("light", theme.LIGHT)):
+        theme.apply(qapp, mode)
+        seen = drawn.view.grab().toImage()
+        assert seen.pixelColor(2, 2).name() == colours.canvas
+
+
+# --- what went wrong
+
+
+def test_errors_and_notices_are_told_where_the_pictures_would_be(panel, run):
+    panel.show_run(run)
+    panel.draw()
+    panel.on_event(Notice("The newest checkpoint is damaged", "its hash differs", level="warning"))
+    assert "damaged" in panel.notice.text
+    panel.show_error(StudioError("There is not enough memory", "it was refused", "draw fewer",
+                                 "a traceback"))
+    assert panel._error.isVisible()
+    assert "a traceback" in panel._error.text
+    assert panel.draw_button.text() == "Draw"
+    panel.on_event(Started("Drawing"))
+    assert not panel._error.isVisible()
+
+
+# --- files
+
+
+def test_restoring_the_settings_of_a_picture_starts_nothing(drawn, qtbot):
+    drawn.asked.clear()
+    drawn.restore({"run": "my-run", "seed": 11, "sampler": "heun", "nfe": 10**9, "label": 99,
+                   "eta": -3.0, "step": 123, "weights": "raw"})
+    assert drawn.form.settings() == DrawSettings(
+        "heun", 500, 0.0, 11, None, 1.0, 4, "raw", None)
+    qtbot.wait(300)
+    assert drawn.asked == []
+    assert "are back" in drawn.notice.text
+    drawn.restore({"run": "another", "seed": 12})
+    assert "another" in drawn.notice.text
+    drawn.form.undo()
+    assert drawn.form.settings().seed == 11
+    drawn._redraw.stop()
+
+
+@pytest.mark.parametrize(("kind", "name"), [
+    ("frame", "a.png"), ("strip", "s.png"), ("gif", "a.gif"), ("webp", "a.webp"),
+    ("npz", "a.npz")])
+def test_exports(drawn, qtbot, tmp_path, kind, name):
+    drawn.timeline.slider.setValue(8)
+    with qtbot.waitSignal(drawn.export.written, timeout=20_000):
+        drawn.export.write(kind, tmp_path / name)
+    qtbot.waitUntil(lambda: not drawn.export.is_writing())
+    path = tmp_path / name
+    if kind == "npz":
+        with np.load(path) as arrays:
+            assert arrays["x_t"].shape == (21, 4, 8, 8, 1)
+            assert arrays["step"].tolist() == list(range(21))
+            assert json.loads(str(arrays["settings"]))["run"] == "my-run"
+        return
+    with Image.open(path) as image:
+        image.load()
+        assert getattr(image, "n_frames", 1) == {"gif": 21, "webp": 21}.get(kind, 1)
+    if kind == "frame":
+        told = pictures.read_settings(path)
+        assert (told["run"], told["seed"], told["frame"], told["sampler"]) == (
+            "my-run", 0, 8, "ddim")
+
+
+def test_an_export_that_fails_is_told(drawn, qtbot, tmp_path):
+    (tmp_path / "a.png").write_text("precious")
+    with qtbot.waitSignal(drawn.export.failed):
+        drawn.export.write("frame", tmp_path / "a.png")
+    assert "exists already" in drawn._error.text
+    qtbot.waitUntil(lambda: not drawn.export.is_writing())
+
+
+def test_a_cancelled_export_leaves_nothing(drawn, tmp_path, qtbot):
+    drawn.export.write("npz", tmp_path / "a.npz")
+    drawn.export.cancel()
+    qtbot.waitUntil(lambda: not drawn.export.is_writing())
+    assert [path.name for path in tmp_path.iterdir() if "a.npz" in path.name] in ([], ["a.npz"])
+
+
+# --- the film
+
+
+def test_a_film_stays_within_its_memory_and_keeps_the_newest():
+    frames = list(canned.frames(4, 100))
+    size = sum(part.nbytes for part in (frames[0].x_t, frames[0].x0, frames[0].eps))
+    film = Film(limit=20 * size)
+    for frame in frames:
+        film.add(frame)
+        assert film.last is frame
+    kept = [frame.step for frame in film]
+    assert len(kept) <= 20
+    assert kept[0] == 0
+    assert kept[-1] == 100
+    gaps = np.diff(kept)
+    assert gaps.max() <= 2 * gaps.min() + 8
+    assert film.at(50).step <= 50
+    assert film.at_level(-1.0) is film.last
+
+
+def test_a_film_begins_anew_with_an_earlier_step():
+    film = Film()
+    for frame in canned.frames(2, 5):
+        film.add(frame)
+    film.add(next(canned.frames(2, 9)))
+    assert len(film) == 1
+    assert film.steps == 9
