@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
@@ -39,6 +41,9 @@ class Card(QFrame):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.copy = QPushButton("Copy details")
         self.copy.clicked.connect(self._copied)
+        self._act: Callable[[], object] = self.hide
+        self.action = QPushButton()
+        self.action.clicked.connect(self._acted)
         close = QToolButton()
         close.setAutoRaise(True)
         close.setAccessibleName("Close this message")
@@ -54,6 +59,7 @@ class Card(QFrame):
         row.setContentsMargins(2 * GRID, GRID, GRID, GRID)
         row.setSpacing(GRID)
         row.addLayout(words, 1)
+        row.addWidget(self.action, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
@@ -64,18 +70,29 @@ class Card(QFrame):
         parts = (self._what.text(), self._why.text(), self._fix.text(), self._detail)
         return "\n".join(part for part in parts if part)
 
-    def tell(self, told: StudioError | Notice) -> None:
-        """Show what happened, why and how to mend it."""
+    def tell(self, told: StudioError | Notice,
+             action: tuple[str, Callable[[], object]] | None = None) -> None:
+        """Show what happened, why and how to mend it; `action` is a button's text and its work."""
         level = told.level if isinstance(told, Notice) else "error"
         self._detail = told.detail if isinstance(told, StudioError) else ""
         for label, text in ((self._what, told.what), (self._why, told.why), (self._fix, told.fix)):
             label.setText(text[:1].upper() + text[1:])
             label.setVisible(bool(text))
+        self.copy.setText("Copy details")
+        self.copy.setVisible(level == "error")
+        self.action.setVisible(action is not None)
+        if action is not None:
+            self._act = action[1]
+            self.action.setText(action[0])
         self.setProperty("level", level)
         self.style().unpolish(self)
         self.style().polish(self)
         self.setAccessibleName(f"{level}: {told.what}")
         self.show()
+
+    def _acted(self) -> None:
+        self.hide()
+        self._act()
 
     def _copied(self) -> None:
         QGuiApplication.clipboard().setText(self.text)

@@ -23,7 +23,7 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
 
 from hybridstudio.errors import StudioError, UsageError, translate
-from hybridstudio.messages import Done, Event, Preview, Progress, Request
+from hybridstudio.messages import Done, Event, Preview, Progress, Request, Started
 
 State = Literal["idle", "starting", "running", "paused", "stopping"]
 Engine = Callable[[Any], Iterator[Any]]  # a request in, events out
@@ -39,6 +39,16 @@ def engine(request: Request) -> Iterator[Event]:
     from hybridstudio.engine import run
 
     return run(request)
+
+
+def warm_up(_request: object) -> Iterator[Started]:
+    """Load torch and the engine, as an engine of a lane; tells what the machine is."""
+    import hybridstudio.engine  # noqa: F401
+    from hybridstudio.config import TrainConfig
+    from hybridstudio.engine import runtime
+
+    on = runtime.device("auto")
+    yield Started("ready", device=runtime.describe(on, runtime.precision(TrainConfig(), on)))
 
 
 class Box:

@@ -41,6 +41,7 @@ class Library(QWidget):
     chosen = Signal(object)  # Path
     opened = Signal(object)  # Path, by Enter or a double click
     requested = Signal(object)  # a request or a wish
+    listed = Signal(object)  # Listed, whenever the folders were read
     removed = Signal(object, object)  # Path, and where in the trash it lies now (a Path or None)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -77,9 +78,9 @@ class Library(QWidget):
             part.delete_wanted.connect(lambda: self.remove(self.current()))
         self.own.itemDelegate().commitData.connect(self._renamed)
         theme.changed.connect(self._repaint)
-        self._lane = Lane("library", newest_wins=True, engine=listed, parent=self)
-        self._lane.told.connect(self._take)
-        self._lane.failed.connect(lambda error: self.requested.emit(Tell(error)))
+        self.lane = Lane("library", newest_wins=True, engine=listed, parent=self)
+        self.lane.told.connect(self._take)
+        self.lane.failed.connect(lambda error: self.requested.emit(Tell(error)))
         self._timer = QTimer(self, interval=EVERY)
         self._timer.timeout.connect(self.refresh)
 
@@ -90,16 +91,15 @@ class Library(QWidget):
         self.refresh()
         self._timer.start()
 
-    def stop(self) -> Lane:
-        """Follow them no longer; returns the lane, which may still be reading."""
+    def stop(self) -> None:
+        """Follow them no longer."""
         self._timer.stop()
-        self._lane.stop()
-        return self._lane
+        self.lane.stop()
 
     def refresh(self) -> None:
         """Look at the folders now, unless that is being done."""
-        if not self._lane.busy:
-            self._lane.submit(listed)
+        if not self.lane.busy:
+            self.lane.submit(listed)
 
     def tell(self, path: Path, state: str, step: int) -> None:
         """Take what a training in this window says of itself; "" when it has ended."""
@@ -149,6 +149,7 @@ class Library(QWidget):
         self._shipped_heading.setVisible(bool(event.shipped))
         self.shipped.setVisible(bool(event.shipped))
         self._empty.setVisible(not event.own)
+        self.listed.emit(event)
 
     def _put(self, entry: Entry) -> None:
         self.entries[entry.path] = entry

@@ -54,6 +54,7 @@ class Entry:
     step: int
     steps: int
     shipped: bool
+    batch: int = 0  # pictures in a training step
     says: str = ""
     picture: QImage | None = None
 
@@ -90,8 +91,8 @@ def entry_of(run: runs.Run) -> Entry:
     if state == "training" and runs.is_paused(run.path):
         state = "paused"
     shown = run.problem if run.state == "broken" else run.config.says
-    return Entry(run.path, run.name, state, run.step, run.config.train.steps, run.shipped, shown,
-                 _picture(run))
+    return Entry(run.path, run.name, state, run.step, run.config.train.steps, run.shipped,
+                 run.config.train.batch_size, shown, _picture(run))
 
 
 def with_progress(entry: Entry, state: str, step: int) -> Entry:

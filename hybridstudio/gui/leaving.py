@@ -1,0 +1,146 @@
+"""Closing the window at any moment: nothing is lost, no thread is cut off, the exit code is 0.
+
+While a training runs the user chooses: stop and save, keep running in a process of its own, or
+cancel. Then the window hides, its lanes end, and only when all have ended the program does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+import hybridstudio
+from hybridstudio import commands
+from hybridstudio.errors import StudioError
+from hybridstudio.gui.jobs import Lane
+from hybridstudio.messages import Notice, Resume, Train
+
+PATIENCE = 20_000  # ms after which a window that cannot end says so
+
+_children: list[subprocess.Popen[bytes]] = []  # kept, so that Python does not warn of them
+
+
+class Leaving(QObject):
+    """Ends the lanes when the window is to be closed; `left` tells that nothing runs any more."""
+
+    left = Signal()
+    stuck = Signal(object)  # Notice
+
+    def __init__(self, window: QWidget, training: Lane, lanes: Sequence[Lane]) -> None:
+        super().__init__(window)
+        self._window, self._training, self._lanes = window, training, [training, *lanes]
+        self._request: Any = None  # the training that goes on in a process of its own
+        self.under_way = self.over = False
+        self.question: QMessageBox | None = None
+        self._watch = QTimer(self, singleShot=True, interval=PATIENCE)
+        self._watch.timeout.connect(self._tell_stuck)
+        for lane in self._lanes:
+            lane.state_changed.connect(self._check)
+        training.failed.connect(self._stay)
+
+    def wanted(self, run: str) -> bool:
+        """Close the window if nothing runs, else begin to; returns whether it may close now."""
+        if self.over:
+            return True
+        if self.under_way:
+            return False
+        if self._training.busy and self._training.state != "stopping":
+            self._ask(run)
+            return False
+        self.leave()
+        return self.over
+
+    def leave(self, keep: bool = False) -> None:
+        """End all work and then the program; `keep` goes on with the training elsewhere."""
+        if self.under_way:
+            return
+        self.under_way = True
+        self._request = self._training.request if keep and self._training.busy else None
+        for lane in self._lanes:
+            lane.stop()
+        if any(lane.busy for lane in self._lanes):
+            self._window.hide()
+            self._watch.start()
+        self._check()
+
+    def _ask(self, run: str) -> None:
+        if self.question is not None:
+            self.question.raise_()
+            self.question.activateWindow()
+            return
+        box = QMessageBox(self._window)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setWindowTitle("HybridStudio")
+        box.setText(f"{run} is training.")
+        box.setInformativeText("What has been learned so far is saved whichever way you leave. "
+                               "A training that keeps running is found here again next time.")
+        role = QMessageBox.ButtonRole
+        stop = box.addButton("Stop and save", role.AcceptRole)
+        keep = box.addButton("Keep running in its own process", role.ActionRole)
+        cancel = box.addButton("Cancel", role.RejectRole)
+        box.setDefaultButton(stop)
+        box.setEscapeButton(cancel)
+        stop.clicked.connect(lambda: self.leave())
+        keep.clicked.connect(lambda: self.leave(keep=True))
+        box.finished.connect(self._answered)
+        self.question = box
+        box.open()  # the training, and its curves, go on behind the question
+
+    def _answered(self) -> None:
+        self.question = None
+
+    def _check(self, _state: str = "") -> None:
+        if not self.under_way or self.over or any(lane.busy for lane in self._lanes):
+            return
+        self._watch.stop()
+        if self._request is not None:
+            keep_running(self._request)
+        self.over = True
+        self.left.emit()
+
+    def _stay(self, error: StudioError) -> None:
+        """Come back when the last save failed: the window shows why, and may be closed again."""
+        if self.under_way:
+            self.under_way, self._request = False, None
+            self._watch.stop()
+            self._window.show()
+
+    def _tell_stuck(self) -> None:
+        self._window.show()
+        names = ", ".join(lane.objectName() for lane in self._lanes if lane.busy)
+        self.stuck.emit(Notice(
+            "The program is still waiting for work to end", f"busy: {names}",
+            "leaving now loses what was done since the last checkpoint", "warning"))
+
+
+def keep_running(request: Train | Resume) -> None:
+    """Go on with a training in a process of its own, which outlives this one.
+
+    What it prints goes to log.txt in the run's folder.
+    """
+    run = request.out if isinstance(request, Train) else request.run
+    if isinstance(request, Train) and (run / "run.toml").exists():
+        request = Resume(run, budget=request.budget, device=request.device,
+                         data_root=request.data_root)
+    words = commands.words_of(request)[1:]
+    detached: dict[str, Any] = {"start_new_session": True}
+    if os.name == "nt":
+        detached = {"creationflags": 0x00000208}  # DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP
+    run.mkdir(parents=True, exist_ok=True)
+    environment = dict(os.environ)
+    package = str(Path(hybridstudio.__file__).resolve().parent.parent)
+    environment["PYTHONPATH"] = os.pathsep.join(
+        part for part in (package, environment.get("PYTHONPATH", "")) if part)
+    with contextlib.ExitStack() as files:
+        log = files.enter_context((run / "log.txt").open("ab"))
+        _children.append(subprocess.Popen(
+            [sys.executable, "-m", "hybridstudio", *words], stdin=subprocess.DEVNULL, stdout=log,
+            stderr=subprocess.STDOUT, env=environment, **detached))

@@ -1,0 +1,55 @@
+"""Opening a path in the window: a run, a config, a data set, a picture with or without settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hybridstudio import runs
+from hybridstudio.config import DataConfig
+from hybridstudio.errors import StudioError, translate
+from hybridstudio.gui import drops
+from hybridstudio.gui.panels.data import DataPanel
+from hybridstudio.gui.panels.denoise import DenoisePanel
+from hybridstudio.gui.panels.setup import SetupPanel
+from hybridstudio.messages import Notice
+
+if TYPE_CHECKING:
+    from hybridstudio.gui.window import Window
+
+
+def open_path(window: Window, path: Path) -> None:
+    """Show what lies at a path on the page it belongs to; starts and overwrites nothing."""
+    try:
+        found = drops.told(path)
+    except (StudioError, OSError) as error:
+        window.tell(translate(error))
+        return
+    if found.kind == "run":
+        window.open_run(found.path)
+    elif found.kind == "config":
+        window.show_page("setup")
+        window.panel(SetupPanel).open_file(found.path)
+    elif found.kind == "data":
+        window.show_page("data")
+        window.panel(DataPanel).open(DataConfig(name=found.name))
+    elif found.settings is not None:
+        _restore(window, found.settings)
+    else:
+        window.show_page("denoise")
+        window.panel(DenoisePanel).form.start.open(found.path)
+
+
+def _restore(window: Window, settings: dict[str, Any]) -> None:
+    """Bring back how a picture of ours was made, with its run where that is known."""
+    name = str(settings.get("run", ""))
+    try:
+        window.choose(runs.find(name))
+    except StudioError:
+        if window.run is None:
+            window.tell(Notice(f"The run {name} of this picture is not here", "",
+                               "choose a run in the library, then drop the picture again",
+                               "warning"))
+            return
+    window.show_page("denoise")
+    window.panel(DenoisePanel).restore(settings)

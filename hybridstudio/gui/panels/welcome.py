@@ -1,0 +1,296 @@
+"""The first page: what this is, a model of your own in a minute, models that are ready."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from hybridstudio import presets, runs
+from hybridstudio.errors import StudioError, translate
+from hybridstudio.gui import theme
+from hybridstudio.gui.anatomy import Panel, alone
+from hybridstudio.gui.images import ImageSheet
+from hybridstudio.gui.shelf import Entry
+from hybridstudio.gui.status import duration
+from hybridstudio.gui.theme import GRID
+from hybridstudio.gui.wishes import Look, Open, Stop
+from hybridstudio.messages import Done, Event, Preview, Progress, Started, Train
+
+PRESET = "ddpm-digits"
+NAME = "my-first-model"
+CARDS_IN_A_ROW = 3
+WIDEST = 960
+
+WHAT = ("HybridStudio trains generative image models on your own machine and opens them up, so "
+        "that you can watch noise become pictures step by step. Nothing leaves this machine.")
+TRY = ("Train a small diffusion model on 1,797 real handwritten digits, from nothing, on this "
+       "machine. The first digits you can recognise appear within a minute.")
+OWN = "Drop a folder or a zip file of images anywhere on this window, or choose one."
+
+
+class WelcomePanel(Panel):
+    """What this is in two sentences, a one-minute example, models to play with, your own data."""
+
+    TITLE = "Welcome"
+    SAYS = "Train generative image models and look inside them, on your own machine."
+    HEARS_TRAINING = True
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._run: Path | None = None  # of the example, once it was started
+        self._models: tuple[Entry, ...] = ()
+        page = QWidget()
+        page.setMaximumWidth(WIDEST)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(2 * GRID, GRID, 2 * GRID, 3 * GRID)
+        column.setSpacing(GRID)
+        column.addWidget(_words(WHAT))
+        column.addSpacing(2 * GRID)
+        column.addWidget(_heading("Try it in a minute"))
+        column.addWidget(_words(TRY, "muted"))
+        column.addLayout(self._made_try())
+        column.addWidget(self._made_progress())
+        column.addSpacing(2 * GRID)
+        self._models_heading = _heading("Play with a ready model")
+        self._cards = QGridLayout()
+        self._cards.setSpacing(GRID)
+        for place in range(CARDS_IN_A_ROW):
+            self._cards.setColumnStretch(place, 1)
+        column.addWidget(self._models_heading)
+        column.addLayout(self._cards)
+        self._models_heading.hide()
+        column.addSpacing(2 * GRID)
+        column.addWidget(_heading("Train on your own pictures"))
+        column.addWidget(self._made_drop_zone())
+        column.addStretch(1)
+        middle = QWidget()
+        row = QHBoxLayout(middle)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(page, 1)
+        row.addStretch(0)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(middle)
+        self.set_canvas(scroll)
+
+    # --- the face ---------------------------------------------------------------------------------
+
+    def on_event(self, event: Event) -> None:
+        """Follow the example's training; another training is none of this page's business."""
+        if isinstance(event, Started):
+            self._is_ours = self._run is not None and event.run == self._run
+        if self._run is None or not self._is_ours:
+            return
+        if isinstance(event, Progress):
+            self._bar.setRange(0, event.total or 0)
+            self._bar.setValue(event.step)
+            left = f", {duration(event.left)} left" if event.left is not None else ""
+            self._told.setText(f"Learning: {event.unit[:-1]} {event.step:,} of "
+                               f"{event.total or 0:,}{left}")
+        elif isinstance(event, Preview):
+            self.sheet.set_images(event.images)
+            self.sheet.show()
+            self._drawn.setText(f"Drawn from pure noise by the model as it stands, at training "
+                                f"step {event.step:,}.")
+            self.scrub.setEnabled(True)
+        elif isinstance(event, Done):
+            self._end("Done. This model is yours: it is in the library under My runs."
+                      if event.outcome != "stopped" else "Stopped. What was learned is kept.")
+
+    def show_error(self, error: StudioError | None) -> None:
+        """Tell an error above the page; the example can be tried again."""
+        super().show_error(error)
+        if error is not None:
+            self._progress.hide()
+            self.try_it.setEnabled(True)
+            self.stop.hide()
+
+    def show_models(self, entries: tuple[Entry, ...]) -> None:
+        """Offer the models that ship, each on a card."""
+        if entries == self._models:
+            return
+        self._models = entries
+        while (item := self._cards.takeAt(0)) is not None:
+            if (card := item.widget()) is not None:
+                card.deleteLater()
+        for place, entry in enumerate(entries):
+            card = Card(entry)
+            card.clicked.connect(
+                lambda _=False, path=entry.path: self.requested.emit(Open("denoise", path)))
+            self._cards.addWidget(card, place // CARDS_IN_A_ROW, place % CARDS_IN_A_ROW)
+        self._models_heading.setVisible(bool(entries))
+
+    # --- the example ------------------------------------------------------------------------------
+
+    _is_ours = False
+
+    def start(self) -> None:
+        """Ask for the example's training."""
+        self.show_error(None)
+        try:
+            config = presets.find(PRESET)
+            out = runs.new_path(NAME)
+        except (StudioError, OSError) as error:
+            self.show_error(translate(error))
+            return
+        self._run, self._is_ours = out, True
+        self.try_it.setEnabled(False)
+        self.stop.show()
+        self.scrub.setEnabled(False)
+        self.sheet.set_images(None)
+        self._bar.setRange(0, 0)
+        self._told.setText("Getting ready: loading the engine and the digits")
+        self._drawn.setText("")
+        self._progress.show()
+        self.requested.emit(Train(config.model_copy(update={"name": out.name}), out))
+
+    def _end(self, says: str) -> None:
+        self._is_ours = False
+        self._told.setText(says)
+        self._bar.setRange(0, 1)
+        self._bar.setValue(1)
+        self.stop.hide()
+        self.try_it.setEnabled(True)
+        self.try_it.setText("Try it again")
+
+    def _made_try(self) -> QHBoxLayout:
+        self.try_it = QPushButton("Try it in a minute")
+        self.try_it.setProperty("primary", True)
+        theme.set_icon(self.try_it, "play")
+        self.try_it.clicked.connect(self.start)
+        self.stop = QPushButton("Stop")
+        self.stop.clicked.connect(lambda: self.requested.emit(Stop(self._run)))
+        self.stop.hide()
+        row = QHBoxLayout()
+        row.setSpacing(GRID)
+        row.addWidget(self.try_it)
+        row.addWidget(self.stop)
+        row.addStretch(1)
+        return row
+
+    def _made_progress(self) -> QWidget:
+        self._progress = QWidget()
+        self._told = theme.say(QLabel(), "number")
+        self._told.setAccessibleName("Progress of the example")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName("Progress of the example")
+        self.sheet = ImageSheet()
+        self.sheet.setFixedSize(296, 296)
+        self.sheet.setAccessibleName("Pictures of the example")
+        self._drawn = theme.say(QLabel(), "muted")
+        self._drawn.setWordWrap(True)
+        self.scrub = QPushButton("Scrub through it")
+        self.scrub.setToolTip("See these pictures come out of the noise, step by step")
+        theme.set_icon(self.scrub, "denoise")
+        self.scrub.setEnabled(False)
+        self.scrub.clicked.connect(lambda: self.requested.emit(Open("denoise", self._run)))
+        look = QPushButton("Look at the training")
+        theme.set_icon(look, "train")
+        look.clicked.connect(lambda: self.requested.emit(Open("train", self._run)))
+        buttons = QHBoxLayout()
+        buttons.setSpacing(GRID)
+        buttons.addWidget(self.scrub)
+        buttons.addWidget(look)
+        buttons.addStretch(1)
+        words = QVBoxLayout()
+        words.setSpacing(GRID)
+        words.addWidget(self._told)
+        words.addWidget(self._bar)
+        words.addWidget(self._drawn)
+        words.addLayout(buttons)
+        words.addStretch(1)
+        row = QHBoxLayout(self._progress)
+        row.setContentsMargins(0, GRID, 0, 0)
+        row.setSpacing(2 * GRID)
+        row.addWidget(self.sheet, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(words, 1)
+        self._progress.hide()
+        return self._progress
+
+    # --- your own pictures ------------------------------------------------------------------------
+
+    def _made_drop_zone(self) -> QWidget:
+        zone = QFrame()
+        zone.setObjectName("dropzone")
+        row = QHBoxLayout(zone)
+        row.setContentsMargins(2 * GRID, 2 * GRID, 2 * GRID, 2 * GRID)
+        row.setSpacing(2 * GRID)
+        words = _words(OWN, "muted")
+        choose = QPushButton("Choose a folder")
+        theme.set_icon(choose, "folder")
+        choose.clicked.connect(self._choose)
+        row.addWidget(words, 1)
+        row.addWidget(choose)
+        return zone
+
+    def _choose(self) -> None:
+        dialog = QFileDialog(self, "A folder of images")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(lambda path: self.requested.emit(Look(Path(path))))
+        dialog.open()
+
+
+class Card(QPushButton):
+    """A ready model: its picture, its name and one line; a click opens it."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__()
+        self.setObjectName("model")
+        self.setAccessibleName(f"{entry.name}: {entry.says}")
+        self.setToolTip(f"Open {entry.name}")
+        picture = QLabel()
+        if entry.picture is not None:
+            picture.setPixmap(QPixmap.fromImage(entry.picture.scaled(
+                entry.picture.size() * 2, mode=Qt.TransformationMode.FastTransformation)))
+        else:
+            picture.setPixmap(theme.icon("image", theme.palette().muted).pixmap(48, 48))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(GRID, GRID, GRID, GRID)
+        row.setSpacing(GRID + GRID // 2)
+        row.addWidget(picture)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(_heading(entry.name))
+        words.addWidget(_words(entry.says, "muted"))
+        words.addStretch(1)
+        row.addLayout(words, 1)
+        for label in self.findChildren(QLabel):
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def sizeHint(self) -> QSize:
+        """Take the room of what stands on the card."""
+        layout = self.layout()
+        height = layout.heightForWidth(280) if layout is not None else 0
+        return QSize(280, max(height, 80))
+
+
+def _heading(text: str) -> QLabel:
+    return theme.say(QLabel(text), "heading")
+
+
+def _words(text: str, role: theme.Role = "") -> QLabel:
+    label = theme.say(QLabel(text), role)
+    label.setWordWrap(True)
+    return label
+
+
+if __name__ == "__main__":
+    sys.exit(alone(WelcomePanel))

@@ -1,0 +1,396 @@
+"""The window: library, pages, status line, log; and who hears what.
+
+The whole signal graph: every panel has one slot `on_event` and one signal `requested`. What a panel
+requests is either a wish (wishes.py), which the window does, or work, which goes to one of two
+lanes. A training is heard by the panels with HEARS_TRAINING, other work by the panel that asked.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
+
+from hybridstudio import runs
+from hybridstudio.errors import StudioError
+from hybridstudio.gui import jobs, menus, opening, theme
+from hybridstudio.gui.anatomy import Panel
+from hybridstudio.gui.card import Card
+from hybridstudio.gui.jobs import Engine, Lane
+from hybridstudio.gui.leaving import Leaving
+from hybridstudio.gui.library import Library
+from hybridstudio.gui.log import Log
+from hybridstudio.gui.panels.data import DataPanel
+from hybridstudio.gui.panels.denoise import DenoisePanel
+from hybridstudio.gui.panels.setup import SetupPanel
+from hybridstudio.gui.panels.train import TrainPanel
+from hybridstudio.gui.panels.welcome import WelcomePanel
+from hybridstudio.gui.settings import Settings
+from hybridstudio.gui.status import StatusBar
+from hybridstudio.gui.wishes import (
+    Cancel,
+    Look,
+    Open,
+    Pause,
+    Save,
+    SetUp,
+    Stop,
+    Tell,
+    Wish,
+)
+from hybridstudio.messages import Done, Event, Notice, Progress, Resume, Saved, Started, Train
+
+# The pages in order; each has an icon of the same name.
+PANELS: dict[str, type[Panel]] = {
+    "welcome": WelcomePanel,
+    "setup": SetupPanel,
+    "train": TrainPanel,
+    "denoise": DenoisePanel,
+    "data": DataPanel,
+}
+_P = TypeVar("_P", bound=Panel)
+
+
+class Window(QMainWindow):
+    """The studio's one window; `engine` does the work (tests give a canned one)."""
+
+    def __init__(self, engine: Engine = jobs.engine, warm_up: Engine = jobs.warm_up,
+                 settings: Settings | None = None) -> None:
+        super().__init__()
+        self.settings = settings or Settings()
+        self.run: Path | None = None  # the one chosen in the library
+        self.trained: Path | None = None  # the one that trains in this window
+        self._progress: Progress | None = None
+        self._asker: Panel | None = None  # whose work the interactive lane does
+        self._trainer: Panel | None = None  # who asked for the training
+        self._shown: dict[Panel, Path | None] = {}  # a page takes up a run when it is looked at
+        self.training = Lane("training", engine=engine, parent=self)
+        self.interactive = Lane("interactive", newest_wins=True, engine=engine, parent=self)
+        self.warming = Lane("warm-up", engine=warm_up, parent=self)
+        with theme.at_once():
+            self.library = Library()
+            self.panels: dict[str, Panel] = {name: kind() for name, kind in PANELS.items()}
+            self._build()
+            menus.build(self)
+        self._connect()
+        self.setAcceptDrops(True)
+        self.settings.restore_layout(self, self.splitters)
+        self._leaving = Leaving(self, self.training,
+                                [self.interactive, self.warming, self.library.lane])
+        self.left = self._leaving.left
+        self._leaving.stuck.connect(self._tell_stuck)
+        self._leaving.left.connect(self.close)
+        self._show_title()
+
+    # --- layout -----------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.setAccessibleName("Pages")
+        for name, panel in self.panels.items():
+            place = self.tabs.addTab(panel, panel.TITLE)
+            self.tabs.setTabToolTip(place, panel.SAYS)
+            self.tabs.tabBar().setAccessibleTabName(place, panel.TITLE)
+            panel.setObjectName(name)
+        self.banner, self.log, self.status = Card(), Log(), StatusBar()
+        self.banner.hide()
+        self.log.hide()
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.banner)
+        column.addWidget(self.tabs, 1)
+        across = QSplitter(Qt.Orientation.Horizontal)
+        across.addWidget(self.library)
+        across.addWidget(centre)
+        across.setSizes([220, 1060])
+        across.setStretchFactor(1, 1)
+        across.setCollapsible(1, False)
+        down = QSplitter(Qt.Orientation.Vertical)
+        down.addWidget(across)
+        down.addWidget(self.log)
+        down.setSizes([640, 140])
+        down.setStretchFactor(0, 1)
+        down.setCollapsible(0, False)
+        self.splitters = {"across": across, "down": down}
+        self.library.setMinimumWidth(160)
+        self.setCentralWidget(down)
+        self.setStatusBar(self.status)
+
+    def _connect(self) -> None:
+        for panel in self.panels.values():
+            panel.requested.connect(lambda asked, panel=panel: self.ask(asked, panel))
+        self.tabs.currentChanged.connect(lambda _: self._show_run())
+        self.library.requested.connect(self.ask)
+        self.library.chosen.connect(self.choose)
+        self.library.opened.connect(self.open_run)
+        self.library.removed.connect(self._on_removed)
+        self.library.listed.connect(
+            lambda listed: self.panel(WelcomePanel).show_models(listed.shipped))
+        self.training.told.connect(self._on_training)
+        self.training.failed.connect(self._on_training_failed)
+        self.training.state_changed.connect(self._on_training_state)
+        self.interactive.told.connect(self._on_interactive)
+        self.interactive.failed.connect(self._on_interactive_failed)
+        self.warming.told.connect(self._on_warm)
+        self.warming.failed.connect(self.tell)
+        self.status.log_button.toggled.connect(self.show_log)
+        self.log.grew.connect(self.status.count_unread)
+
+    def start(self) -> None:
+        """Begin to load torch and to follow the library; called once the window shows."""
+        self.warming.submit("warm up")
+        self.library.start()
+
+    # --- pages ------------------------------------------------------------------------------------
+
+    def panel(self, kind: type[_P]) -> _P:
+        """Return the page of a kind."""
+        return next(panel for panel in self.panels.values() if isinstance(panel, kind))
+
+    @property
+    def page(self) -> Panel:
+        """The page in front."""
+        page = self.tabs.currentWidget()
+        assert isinstance(page, Panel)
+        return page
+
+    def show_page(self, name: str) -> None:
+        """Bring a page to the front, by its name in PANELS."""
+        self.tabs.setCurrentWidget(self.panels[name])
+
+    def choose(self, run: Path | None) -> None:
+        """Choose a run: the page in front shows it now, the others when they are looked at."""
+        self.run = run
+        self.library.choose(run)
+        if run is not None:
+            self.settings.opened(run)
+        self._show_run()
+
+    def show_log(self, on: bool) -> None:
+        """Show or hide the log drawer."""
+        self.log.setVisible(on)
+        self.status.log_button.setChecked(on)
+        theme.set_icon(self.status.log_button, "down" if on else "up")
+        if on:
+            self.log.seen()
+
+    def tell(self, told: Notice | StudioError, about: str = "") -> None:
+        """Show a notice or an error above the pages, and keep it in the log."""
+        self.log.add(told, about)
+        self.banner.tell(told)
+
+    def _show_run(self) -> None:
+        page = self.page
+        if self._shown.get(page, ...) != self.run:
+            self._shown[page] = self.run
+            page.show_run(self.run)
+        self._show_title()
+
+    def open_run(self, run: Path) -> None:
+        """Show a run on its page: a model that ships in Denoise, one of the user's in Train."""
+        entry = self.library.entries.get(run)
+        self.ask(Open("denoise" if entry is not None and entry.shipped else "train", run))
+
+    # --- what is asked ----------------------------------------------------------------------------
+
+    def ask(self, asked: Any, asker: Panel | None = None) -> None:
+        """Do a wish, or give work to its lane; what cannot be done is told where it was asked."""
+        try:
+            if isinstance(asked, Wish):
+                self._grant(asked, asker)
+            elif isinstance(asked, (Train, Resume)):
+                self._train(asked, asker)
+            else:
+                self._work(asked, asker)
+        except StudioError as error:
+            self._tell_failure(error, asker)
+
+    def _grant(self, wish: Wish, asker: Panel | None) -> None:
+        match wish:
+            case Stop() | Pause() | Save():
+                self._steer(wish)
+            case Cancel():
+                if asker is self._asker:
+                    self.interactive.stop()
+            case Open(panel, run):
+                if run is not None:
+                    self.choose(run)
+                self.show_page(panel)
+            case SetUp(config):
+                self.panel(SetupPanel).set_config(config)
+                self.show_page("setup")
+            case Look(path):
+                self.open(path)
+            case Tell(what):
+                self.tell(what)
+
+    def _train(self, request: Train | Resume, asker: Panel | None) -> None:
+        self.training.submit(request)
+        self._trainer, self._progress = asker, None
+        self.trained = request.out if isinstance(request, Train) else request.run
+        self.choose(self.trained)
+        if not isinstance(asker, WelcomePanel):
+            self.show_page("train")
+
+    def _work(self, request: Any, asker: Panel | None) -> None:
+        if self.interactive.busy and self._asker not in (None, asker):
+            self._asker.on_event(Done("stopped"))  # it hears no more of its own work
+        self._asker = asker
+        self.interactive.submit(request)
+
+    def _steer(self, wish: Stop | Pause | Save) -> None:
+        """Speak to a training through its folder, so that one elsewhere obeys as one in here."""
+        run = wish.run or self.trained
+        if run is None:
+            return
+        ours = self.training.busy and run == self.trained
+        match wish:
+            case Stop():
+                self.training.stop() if ours else runs.post(run, "stop")
+            case Save():
+                runs.post(run, "save")
+            case Pause(on=on) if ours and not run.is_dir():  # its data is still being prepared
+                self.training.pause(on)
+            case Pause(on=True):
+                runs.post(run, "pause")
+            case Pause():
+                self.training.pause(False)
+                runs.withdraw(run)
+        self._show_title()
+
+    # --- what is told -----------------------------------------------------------------------------
+
+    def _on_training(self, event: Event) -> None:
+        name = self.trained.name if self.trained else ""
+        if isinstance(event, Started) and event.run is not None:
+            self.trained = event.run
+            self.library.refresh()
+            self.log.add(f"training began on {event.device}", name)
+        elif isinstance(event, Progress):
+            self._progress = event
+        elif isinstance(event, Notice):
+            self.log.add(event, name)
+            if event.level == "error":
+                self.banner.tell(event)
+        elif isinstance(event, Saved):
+            self.log.add(f"saved at step {event.step:,}", name)
+        elif isinstance(event, Done):
+            self.log.add(f"training {event.outcome}", name)
+        self.status.on_event(event, self._batch())
+        for panel in self.panels.values():
+            if panel.HEARS_TRAINING:
+                panel.on_event(event)
+        self._show_title()
+
+    def _on_training_failed(self, error: StudioError) -> None:
+        self._tell_failure(error, self._trainer, self.trained.name if self.trained else "")
+        train = self.panels["train"]
+        if train is not self._trainer:
+            train.show_error(error)
+
+    def _on_training_state(self, state: str) -> None:
+        if state == "idle":
+            if self.trained is not None:
+                self.library.tell(self.trained, "", 0)
+            self.trained = None
+            self.status.rest()
+        self._show_title()
+
+    def _on_interactive(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            self.log.add(event)
+        if not self.training.busy:
+            self.status.on_event(event)
+            if isinstance(event, Done):
+                self.status.rest()
+        if self._asker is not None:
+            self._asker.on_event(event)
+
+    def _on_interactive_failed(self, error: StudioError) -> None:
+        if not self.training.busy:
+            self.status.rest()
+        self._tell_failure(error, self._asker)
+
+    def _on_warm(self, event: Event) -> None:
+        if isinstance(event, Started) and not self.training.busy:
+            self.status.on_event(event)
+            self.status.rest("ready")
+
+    def _tell_failure(self, error: StudioError, asker: Panel | None, about: str = "") -> None:
+        """Show an error on the page that asked, and above the pages when that one is hidden."""
+        self.log.add(error, about)
+        if asker is not None:
+            asker.show_error(error)
+        if asker is None or asker is not self.page:
+            self.banner.tell(error)
+
+    def _tell_stuck(self, told: Notice) -> None:
+        self.banner.tell(told, ("Leave now", lambda: os._exit(1)))
+
+    def _on_removed(self, run: Path, trashed: Path | None) -> None:
+        if run == self.run:
+            self.choose(None)
+        told = Notice(f"{run.name} was moved to the trash")
+        self.log.add(told)
+        undo = ("Undo", lambda: self.library.bring_back(run, trashed)) if trashed else None
+        self.banner.tell(told, undo)
+
+    def _batch(self) -> int:
+        """Return the batch size of the training, to tell images a second."""
+        request = self.training.request
+        if isinstance(request, Train):
+            return request.config.train.batch_size
+        entry = self.library.entries.get(self.trained) if self.trained else None
+        return entry.batch if entry is not None else 0
+
+    def _show_title(self) -> None:
+        name = self.run.name if self.run else ""
+        if self.trained is not None:
+            done = self._progress
+            waits = self.training.state == "paused" or runs.is_paused(self.trained)
+            state = "paused" if waits else "training"
+            share = f" {done.step / done.total:.0%}" if done is not None and done.total else ""
+            name = f"{self.trained.name}, {state}{share.replace('%', ' %')}"
+            self.library.tell(self.trained, state, done.step if done is not None else 0)
+        title = f"HybridStudio: {name}" if name else "HybridStudio"
+        if title != self.windowTitle():
+            self.setWindowTitle(title)
+
+    # --- files and leaving ------------------------------------------------------------------------
+
+    def open(self, path: Path) -> None:
+        """Open whatever lies at a path; nothing is started or overwritten."""
+        opening.open_path(self, path)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files from the desktop."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open the first of the files; the drop itself ends first, so that nothing waits for us."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        if paths:
+            QTimer.singleShot(0, self, lambda: self.open(paths[0]))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Close at once when nothing runs; otherwise ask, or end the work first."""
+        self.settings.keep_layout(self, self.splitters)
+        self.settings.save()
+        if self._leaving.wanted(self.trained.name if self.trained else ""):
+            self.library.stop()
+            event.accept()
+        else:
+            event.ignore()
+
+    def leave(self) -> None:
+        """Stop, save and close without asking, as on a signal to end."""
+        self._leaving.leave()
