@@ -134,6 +134,7 @@ class Panel(QWidget):
         self._header = QHBoxLayout(header)
         self._header.setContentsMargins(2 * GRID, GRID, GRID, GRID)
         self._header.setSpacing(GRID)
+        header.setMinimumHeight(6 * GRID)
         title = theme.say(QLabel(self.TITLE), "title")
         says = theme.say(QLabel(self.SAYS), "muted")
         says.setWordWrap(True)

@@ -168,6 +168,7 @@ class Line(QStyledItemDelegate):
         words.translate(0, THUMB // 2 + 1)
         self._paint_state(painter, words, entry)
         if option.state & QStyle.StateFlag.State_HasFocus:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(QColor(colours.accent), 1, Qt.PenStyle.DotLine))
             painter.drawRect(place.adjusted(1, 1, -2, -2))
         painter.restore()

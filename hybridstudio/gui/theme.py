@@ -100,7 +100,7 @@ def apply(app: QApplication, mode: Mode = "system") -> None:
     _theme.mode = mode
     schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
     hints.setColorScheme(schemes.get(mode, Qt.ColorScheme.Unknown))  # menus, title bars too
-    _dress(app)
+    _dress(app, hints.colorScheme())
 
 
 @contextmanager
@@ -123,14 +123,14 @@ def choose(mode: Mode) -> None:
         apply(app, mode)
 
 
-def _follow() -> None:
+def _follow(scheme: Qt.ColorScheme) -> None:
     app = QApplication.instance()
     if isinstance(app, QApplication):
-        _dress(app)
+        _dress(app, scheme)
 
 
-def _dress(app: QApplication) -> None:
-    system_is_dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+def _dress(app: QApplication, scheme: Qt.ColorScheme) -> None:
+    system_is_dark = scheme == Qt.ColorScheme.Dark
     is_dark = system_is_dark if _theme.mode == "system" else _theme.mode == "dark"
     colours = DARK if is_dark else LIGHT
     if app.styleSheet() and colours == _theme.colours:

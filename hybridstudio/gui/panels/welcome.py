@@ -152,6 +152,7 @@ class WelcomePanel(Panel):
         self._run, self._is_ours = out, True
         self.try_it.setEnabled(False)
         self.stop.show()
+        self.stop.setFocus()
         self.scrub.setEnabled(False)
         self.sheet.set_images(None)
         self._bar.setRange(0, 0)
