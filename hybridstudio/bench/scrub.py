@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import os
+import random
+import sys
 from typing import Any
+
+import numpy as np
+
+PICTURES, SIZE, STEPS, MOVES = 64, 32, 50, 300
 
 
 def measure(asked: argparse.Namespace) -> dict[str, Any]:
     """Milliseconds from a slider move to the painted frame: 64 pictures of 32×32, three rows."""
-    from hybridstudio.gui.panels import denoise
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from PySide6.QtWidgets import QApplication
 
-    return denoise.bench()
+    from hybridstudio.gui import theme
+    from hybridstudio.gui.canned import drawing_events
+    from hybridstudio.gui.panels.denoise import DenoisePanel, measure_scrub
+
+    app = QApplication.instance() or QApplication([])
+    assert isinstance(app, QApplication)
+    theme.apply(app)
+    panel = DenoisePanel()
+    panel.resize(1060, 660)
+    panel.show()
+    for event in drawing_events(PICTURES, STEPS, SIZE, 3):
+        panel.on_event(event)
+    app.processEvents()
+    steps = random.Random(0)
+    taken = measure_scrub(panel, [steps.randrange(STEPS + 1) for _ in range(MOVES)])
+    panel.close()
+    return {"p95_ms": float(np.percentile(taken, 95)), "p50_ms": float(np.median(taken)),
+            "max_ms": max(taken), "moves": len(taken), "pictures": PICTURES, "size": SIZE,
+            "platform": app.platformName()}
