@@ -66,7 +66,7 @@ class ClassBars(QWidget):
         with QPainter(self) as painter:
             metrics = painter.fontMetrics()
             names = max((metrics.horizontalAdvance(name) for name in self._names), default=0)
-            names = min(names, self.width() * 2 // 5)
+            names = min(names + 4, self.width() * 2 // 5)  # text is elided a little early
             numbers = max((metrics.horizontalAdvance(f"{count:,}") for count in self._counts),
                           default=0)
             room = max(8, self.width() - names - numbers - 2 * GRID)
