@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -34,10 +34,11 @@ _SIDE_LABEL, _TOP_LABEL = 96, 28  # room for a label in points
 
 @dataclass(frozen=True)
 class Block:
-    """Where one row of pictures lies, in points, and its pixels once they are drawn."""
+    """Where one row of pictures lies, in points; its label, and its pixels where it has any."""
 
     row: Row
     label: QRectF
+    words: QTextDocument
     origin: QPointF
     grid: Grid
     image: QImage | None = None
@@ -66,6 +67,8 @@ class FilmView(QWidget):
         self.empty = ""  # what is said where there is no frame
         self._frame: Frame | None = None
         self._blocks: list[Block] = []
+        self._places: list[Block] = []  # the same without pixels: good until the layout changes
+        self._placed_for: tuple[object, ...] = ()
         self._turned = 0
         self._zoom = 0
         self.setMouseTracking(True)
@@ -125,11 +128,13 @@ class FilmView(QWidget):
         count, height, width, _ = frame.x_t.shape
         ratio = self.devicePixelRatioF()
         shape = (1 if self.alone else count, height, width)
-        stacked = self._arranged(shape, ratio, across=False)
-        across = self._arranged(shape, ratio, across=True)
-        if not stacked or not across:
-            return []
-        return across if across[0].grid.zoom > stacked[0].grid.zoom else stacked
+        wanted = (shape, ratio, self.rows, self.size(), theme.palette().dark)
+        if wanted != self._placed_for:
+            stacked = self._arranged(shape, ratio, across=False)
+            across = self._arranged(shape, ratio, across=True)
+            is_larger = across and across[0].grid.zoom > stacked[0].grid.zoom
+            self._places, self._placed_for = across if is_larger else stacked, wanted
+        return self._places
 
     def _arranged(self, shape: tuple[int, int, int], ratio: float, across: bool) -> list[Block]:
         count = len(self.rows)
@@ -153,15 +158,29 @@ class FilmView(QWidget):
             label = (QRectF(origin.x(), origin.y() - _TOP_LABEL, room[0], _TOP_LABEL) if across
                      else QRectF(origin.x() - _SIDE_LABEL, origin.y(), _SIDE_LABEL - GRID,
                                  max(size.y(), 1.0)))
-            blocks.append(Block(row, label, origin, grid))
+            words = self._label(row, label.width(), across)
+            if not across:
+                label.translate(0, max(0.0, (label.height() - words.size().height()) / 2))
+            blocks.append(Block(row, label, words, origin, grid))
         return blocks
+
+    def _label(self, row: Row, width: float, across: bool) -> QTextDocument:
+        colours = theme.palette()
+        words = f"<span style='color:{colours.muted}'>{ROWS[row]}</span>"
+        maths = (f"<span style='font-family:serif;font-size:15pt;color:{colours.text}'>"
+                 f"{MATHS[row]}</span>")
+        text = QTextDocument()
+        text.setDocumentMargin(0)
+        text.setDefaultFont(self.font())
+        text.setTextWidth(width)
+        text.setHtml(f"{maths}&nbsp; {words}" if across else f"{maths}<br>{words}")
+        return text
 
     def _composed(self, frame: Frame) -> list[Block]:
         ground = QColor(theme.palette().canvas).rgb() & 0xFFFFFF
         ratio = self.devicePixelRatioF()
-        return [Block(block.row, block.label, block.origin, block.grid, to_qimage(
+        return [block if getattr(frame, block.row) is None else replace(block, image=to_qimage(
             mosaic.compose(row_of(frame, block.row, self.only()), block.grid, ground), ratio))
-            if getattr(frame, block.row) is not None else block
             for block in self._layout(frame)]
 
     # painting
@@ -183,7 +202,9 @@ class FilmView(QWidget):
                     self._zoom = zoom
                     QTimer.singleShot(0, self, lambda: self.scaled.emit(mosaic.scale_text(zoom)))
             for block in self._blocks:
-                self._paint_label(painter, block)
+                painter.translate(block.label.topLeft())
+                block.words.drawContents(painter)
+                painter.resetTransform()
                 if block.image is not None:
                     painter.drawImage(block.origin, block.image)
                 else:
@@ -192,23 +213,6 @@ class FilmView(QWidget):
                     painter.setPen(QPen(QColor(colours.accent), 2))
                     painter.drawRect(self._place(block, self.current).adjusted(-1, -1, 1, 1))
         self.painted_at = time.perf_counter()
-
-    def _paint_label(self, painter: QPainter, block: Block) -> None:
-        colours = theme.palette()
-        across = block.label.height() == _TOP_LABEL and block.label.width() > _SIDE_LABEL
-        words = f"<span style='color:{colours.muted}'>{ROWS[block.row]}</span>"
-        maths = (f"<span style='font-family:serif;font-size:15pt;color:{colours.text}'>"
-                 f"{MATHS[block.row]}</span>")
-        text = QTextDocument()
-        text.setDocumentMargin(0)
-        text.setDefaultFont(self.font())
-        text.setTextWidth(block.label.width())
-        text.setHtml(f"{maths}&nbsp; {words}" if across else f"{maths}<br>{words}")
-        gap = 0.0 if across else max(0.0, (block.label.height() - text.size().height()) / 2)
-        painter.save()
-        painter.translate(block.label.topLeft() + QPointF(0, gap))
-        text.drawContents(painter)
-        painter.restore()
 
     def _paint_missing(self, painter: QPainter, block: Block) -> None:
         size = QPointF(*block.grid.size) / self.devicePixelRatioF()
