@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hybridstudio import presets, runs
+from hybridstudio import runs
 from hybridstudio.config import RunConfig, with_values
 from hybridstudio.gui.canned import pictures
 from hybridstudio.messages import Images
@@ -25,8 +25,9 @@ def write_run(path: Path, steps: int = 2000, total: int = 4000, previews: int = 
     Its losses fall as those of a diffusion do, its previews are real digits under less and less
     noise.
     """
-    config = with_values(presets.find("ddpm-digits"), {
-        "train.steps": total, "train.log_every": EVERY, "data.size": size, "data.channels": 1,
+    config = with_values(RunConfig(name="canned"), {
+        "train.steps": total, "train.log_every": EVERY, "sample.count": 36,
+        "data.size": size, "data.channels": 1,
         "data.classes": tuple("0123456789")})
     runs.create(path, config)
     random = np.random.default_rng(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[Any]  # floats, or integers such as steps
+FAR = 2.0**62  # beyond any step
 LONGEST_BLOCK = 4096  # samples smoothed at once
 MOST_SMOOTHED = 1 << 14  # longer curves are averaged in buckets first: finer than any screen
 
@@ -23,12 +25,14 @@ def smoothed(x: Numbers, y: Floats, weight: float) -> tuple[Numbers, Floats]:
     if weight <= 0 or y.size == 0:
         return x, y
     bucket = -(-y.size // MOST_SMOOTHED)
-    finite = np.isfinite(y)
-    total, count = np.where(finite, y, 0.0), finite.astype(np.float64)
-    if bucket > 1:
-        starts = np.arange(0, y.size, bucket)
-        total, count = np.add.reduceat(total, starts), np.add.reduceat(count, starts)
-        x = x[np.minimum(starts + bucket, y.size) - 1]
+    starts = np.arange(0, y.size, bucket)
+    ends = np.minimum(starts + bucket, y.size)
+    total, count = np.add.reduceat(y, starts), (ends - starts).astype(np.float64)
+    if not np.isfinite(total).all():
+        finite = np.isfinite(y)
+        total = np.add.reduceat(np.where(finite, y, 0.0), starts)
+        count = np.add.reduceat(finite.astype(np.float64), starts)
+    x = x[ends - 1]
     w = weight**bucket
     with np.errstate(invalid="ignore", divide="ignore"):
         average = _decayed_sum(total, w) / _decayed_sum(count, w)
@@ -70,8 +74,16 @@ def thinned(x: Numbers, y: Floats, columns: int) -> tuple[Numbers, Floats]:
 
 def visible(x: Numbers, low: float, high: float, lead: int = 0) -> slice:
     """Return the samples of a rising x within [low, high], one more each side, `lead` before."""
-    start = int(np.searchsorted(x, low)) - 1 - lead
-    return slice(max(0, start), int(np.searchsorted(x, high, side="right")) + 1)
+    start = place_of(x, low) - 1 - lead
+    end = place_of(x, np.nextafter(high, np.inf))
+    return slice(max(0, start), end + 1)
+
+
+def place_of(x: Numbers, at: float) -> int:
+    """Return the place of the first sample that is not below `at` in a rising x."""
+    if x.dtype.kind == "i":  # numpy would turn all of x into floats to compare
+        return int(np.searchsorted(x, x.dtype.type(math.ceil(min(max(at, -FAR), FAR)))))
+    return int(np.searchsorted(x, at))
 
 
 def span(y: Floats, log: bool = False) -> tuple[float, float] | None:
@@ -100,7 +112,7 @@ def scaled(y: Floats, log: bool) -> Floats:
 
 def nearest(x: Numbers, at: float) -> int:
     """Return the place of the sample nearest to `at` in a rising, non-empty x."""
-    place = int(np.searchsorted(x, at))
+    place = place_of(x, at)
     if place == 0:
         return 0
     if place == x.size:

@@ -137,6 +137,8 @@ class Whole(QSpinBox):
             self.setSingleStep(int(limits["multiple_of"]))
         elif high > 1000 and "seed" not in leaf.path:
             self.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
+        if leaf.unit:
+            self.setSuffix(f" {leaf.unit}")
         self.setLocale(ENGLISH)
         self.setGroupSeparatorShown(True)
         self._quiet = False

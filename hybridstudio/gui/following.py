@@ -1,10 +1,12 @@
 """Following a run by its folder: the same for a training in here, elsewhere, or long over.
 
-No Qt, and never more than a few milliseconds at a time, so that a window can call it from a timer.
+No Qt, and never more than a few milliseconds at a time, so that a window can call it from a timer:
+what a training writes is read at once, a long backlog by a thread that ends with it.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +21,10 @@ from hybridstudio.gui.lines import Mark
 from hybridstudio.messages import Notice
 from hybridstudio.runs import Run, Series
 
-AT_ONCE = 0.010  # seconds a poll may spend on new records
+AT_ONCE = 0.008  # seconds a poll may spend on new records
+BACKLOG = 200_000  # bytes behind which a thread does the reading
+STRETCH = 0.4  # seconds that it reads before what it has is shown
+BREATH = 0.004  # seconds between its chunks, in which the window can take its turn
 STATE_EVERY = 0.7  # seconds between looks at state and previews
 RATE_OVER = 20  # records that a rate is measured over
 
@@ -39,7 +44,8 @@ class Pace:
 class Following:
     """What a run's folder holds by now: `poll` looks for more, the rest tells what was found.
 
-    Raises StudioError where the folder holds no run.
+    `behind` is how many bytes of the metrics are still to be read, `bad_lines` how many of its
+    lines are no records. Raises StudioError where the folder holds no run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,29 +53,47 @@ class Following:
         self.films: list[tuple[int, Path]] = []
         self.is_paused = False
         self._reader = runs.MetricsReader(path)
+        self._thread: threading.Thread | None = None
         self._looked = 0.0
+        self.behind = self.bad_lines = 0
+        self._take()
 
     @property
     def path(self) -> Path:
         """The run's folder."""
         return self.run.path
 
-    @property
-    def behind(self) -> int:
-        """Bytes of the metrics that have not been read yet."""
-        return self._reader.behind
-
-    @property
-    def bad_lines(self) -> int:
-        """Lines of the metrics that are no records."""
-        return self._reader.bad_lines
-
     def poll(self) -> bool:
-        """Read what is new, for at most some 10 ms; returns whether there may be more to draw."""
-        fresh = bool(self._reader.poll(AT_ONCE)) or self._reader.behind > 0
+        """Take what is new, within some milliseconds; returns whether there is more to draw."""
+        fresh = False
+        if self._thread is not None and not self._thread.is_alive():
+            self._thread = None
+            self._take()
+            fresh = True
+        if self._thread is None:
+            if self.behind < BACKLOG and self._reader.poll(AT_ONCE):
+                self._take()
+                fresh = True
+            if self._reader.behind >= BACKLOG:
+                self.behind = self._reader.behind
+                self._thread = threading.Thread(
+                    target=self._read_on, name="reading", daemon=True)
+                self._thread.start()
         if time.monotonic() - self._looked >= STATE_EVERY:
             fresh |= self.look()
         return fresh
+
+    def _read_on(self) -> None:
+        until = time.monotonic() + STRETCH
+        while self._reader.behind and time.monotonic() < until:
+            self._reader.poll(0.0)  # one chunk
+            time.sleep(BREATH)
+
+    def _take(self) -> None:
+        """Keep what the reader has by now; nothing else looks at it while a thread reads."""
+        self._values, self._rates = self._reader.series(), self._reader.series("rates")
+        self._events = tuple(self._reader.events)
+        self.behind, self.bad_lines = self._reader.behind, self._reader.bad_lines
 
     def look(self) -> bool:
         """Read state and previews again; returns whether they changed."""
@@ -83,8 +107,8 @@ class Following:
 
     def curves(self) -> dict[str, Series]:
         """Return what was measured by name, against steps and seconds of training."""
-        rates = self._reader.series("rates")
-        found = self._reader.series() | {
+        rates = self._rates
+        found = self._values | {
             name: series for name, series in rates.items() if name != "seconds"}
         clock = rates.get("seconds")
         if clock is None:
@@ -95,9 +119,9 @@ class Following:
 
     def marks(self) -> list[Mark]:
         """Return the moments worth a line: resumptions, notices, failures, the end by hand."""
-        clock = self._reader.series("rates").get("seconds")
+        clock = self._rates.get("seconds")
         found = []
-        for event in self._reader.events:
+        for event in self._events:
             told = _told(event)
             step = event.get("step")
             if told is not None and isinstance(step, int):
@@ -108,7 +132,7 @@ class Following:
 
     def notice(self) -> Notice | None:
         """Return the last notice or failure since the training last began, or None."""
-        for event in reversed(self._reader.events):
+        for event in reversed(self._events):
             if event.get("event") in ("started", "resumed"):
                 return None
             told = _told(event)
@@ -119,8 +143,7 @@ class Following:
     def pace(self) -> Pace:
         """Return how far and how fast the training is, by its records."""
         total, batch = self.run.config.train.steps, self.run.config.train.batch_size
-        rates = self._reader.series("rates")
-        clock, memory = rates.get("seconds"), rates.get("memory")
+        clock, memory = self._rates.get("seconds"), self._rates.get("memory")
         if clock is None or not clock.steps.size:
             return Pace(self.run.step, total, seconds=self.run.seconds)
         step, seconds = int(clock.steps[-1]), float(clock.values[-1])

@@ -6,16 +6,14 @@ thinned before pyqtgraph sees them (pen width 1; wider pens are nine times slowe
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QGuiApplication, QPixmap
-from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -26,17 +24,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from hybridstudio.errors import translate
+from hybridstudio.errors import StudioError, translate
 from hybridstudio.gui import theme
 from hybridstudio.gui.axes import Axis, duration, number
 from hybridstudio.gui.curves import Numbers, nearest, span
 from hybridstudio.gui.lines import Against, Line, Mark
+from hybridstudio.gui.plotfiles import picture, write_plot
 from hybridstudio.gui.theme import GRID
 
 __all__ = ["CurvePlot", "Mark"]
 
 MOST_MARKS = 100  # the newest ones are drawn
-SVG_DPI = 96
 
 
 class CurvePlot(QWidget):
@@ -197,35 +195,7 @@ class CurvePlot(QWidget):
 
     def export(self, path: Path) -> None:
         """Write the raw numbers (.csv) or the plot as it looks (.png, .svg); raises OSError."""
-        if path.suffix.lower() == ".csv":
-            with path.open("w", newline="", encoding="utf-8") as file:
-                table = csv.writer(file)
-                table.writerow(["curve", "step", "seconds", "value"])
-                for name, curve in self._curves.items():
-                    table.writerows((name, f"{step:.0f}", repr(second), repr(value))
-                                    for step, second, value in zip(
-                                        curve.steps.tolist(), curve.seconds.tolist(),
-                                        curve.values.tolist(), strict=True))
-        elif path.suffix.lower() == ".svg":
-            svg = QSvgGenerator()
-            svg.setFileName(str(path))
-            svg.setTitle(self._title)
-            svg.setResolution(SVG_DPI)
-            svg.setSize(self.size())
-            svg.setViewBox(QRect(0, 0, self.width(), self.height()))
-            self.render(svg, QPoint())
-            if not path.is_file():
-                raise OSError(f"could not write {path}")
-        elif not self.picture().save(str(path)):
-            raise OSError(f"could not write {path}")
-
-    def picture(self) -> QPixmap:
-        """Return the plot as it looks, at twice its size for print."""
-        pixmap = QPixmap(self.size() * 2)
-        pixmap.setDevicePixelRatio(2)
-        pixmap.fill(QColor(theme.palette().window))
-        self.render(pixmap, QPoint())
-        return pixmap
+        write_plot(path, self, self._curves)
 
     def _ask_export(self) -> None:
         dialog = QFileDialog(self, "Export the curves")
@@ -241,7 +211,7 @@ class CurvePlot(QWidget):
     def _export_told(self, path: Path) -> None:
         try:
             self.export(path)
-        except OSError as error:
+        except (OSError, StudioError) as error:
             told = translate(error)
             self._readout.setText(f"{told.what}: {told.why}")
         else:
@@ -275,9 +245,10 @@ class CurvePlot(QWidget):
         if self._follows and on:
             self._show_all(on)
         low, high = self._plot.vb.viewRange()[0]
+        columns = max(100, int(self._plot.vb.width() * self.devicePixelRatioF()))
         for curve in self._curves.values():
             curve.chip.setVisible(len(self._curves) > 1)
-            curve.draw(self._against, low, high, self._log, self._weight)
+            curve.draw(self._against, low, high, self._log, self._weight, columns)
         self._place_marks()
         self._tell(self._at)
 
@@ -320,6 +291,7 @@ class CurvePlot(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep the empty text in the middle; a double click shows all, leaving ends the readout."""
         if event.type() == QEvent.Type.Resize:
+            self._later.start()
             self._empty.setGeometry(self._view.rect().adjusted(24, 0, -24, 0))
         elif event.type() == QEvent.Type.MouseButtonDblClick:
             self._fit()
@@ -388,7 +360,7 @@ class CurvePlot(QWidget):
         menu.addAction("Show everything", self._fit)
         menu.addSeparator()
         menu.addAction("Copy picture",
-                       lambda: QGuiApplication.clipboard().setPixmap(self.picture()))
+                       lambda: QGuiApplication.clipboard().setPixmap(picture(self)))
         menu.addAction("Export…", self._ask_export)
         return menu
 

@@ -1,4 +1,4 @@
-"""The rows of a config form: a field's name, editor, unit and fault, and sections that hold them.
+"""The rows of a config form: a field's name, editor and fault, and sections that hold them.
 
 Everything said here about a field comes from the field itself: its help, unit, default, limits.
 """
@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from hybridstudio.config import Leaf, Section
 from hybridstudio.errors import Problem
 from hybridstudio.gui import theme
-from hybridstudio.gui.fields import LARGEST, Editor, editor_for, spelled
+from hybridstudio.gui.fields import LARGEST, Editor, Whole, editor_for, spelled
 from hybridstudio.gui.theme import GRID
 
 ROW_HEIGHT = 28
@@ -36,7 +36,7 @@ BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than
 
 
 class Row:
-    """One field: a mark of change, its name, editor, unit and reset button, its fault below."""
+    """One field: its name with a mark of change, its editor, reset button, its fault below."""
 
     def __init__(self, leaf: Leaf, reset: Callable[[str], None]) -> None:
         self.leaf = leaf
@@ -45,10 +45,12 @@ class Row:
         self.editor: Editor = editor_for(leaf)
         assert isinstance(self.editor, QWidget)
         self.widget: QWidget = self.editor
-        self.label = QLabel(label_of(leaf))
+        self.name = label_of(leaf)
+        if leaf.unit and not isinstance(self.widget, Whole):  # a whole number has it behind itself
+            self.name += f" ({leaf.unit})"
+        self.label = QLabel(self.name)
         self.label.setBuddy(self.widget)
         self.label.setMinimumHeight(ROW_HEIGHT)
-        self.unit = theme.say(QLabel(leaf.unit), "muted")
         self.fault = theme.say(QLabel(wordWrap=True), "error")
         self.fault.hide()
         self.reset = QToolButton()
@@ -68,7 +70,7 @@ class Row:
 
     def widgets(self) -> tuple[QWidget, ...]:
         """Return the row's widgets in the order of the columns, without the fault."""
-        return self.label, self.widget, self.unit, self.reset
+        return self.label, self.widget, self.reset
 
     def watched(self) -> tuple[QWidget, ...]:
         """Return the widgets whose hover, focus and keys concern this field."""
@@ -93,7 +95,7 @@ class Row:
     def show_changed(self, changed: bool) -> None:
         """Mark the field as changed, with a button that puts it back."""
         self.is_changed = changed
-        self.label.setText(f"{label_of(self.leaf)} {'•' if changed else ''}".rstrip())
+        self.label.setText(f"{self.name} {'•' if changed else ''}".rstrip())
         self.reset.setVisible(changed and not self.is_folded)
 
     def told(self) -> str:
@@ -131,10 +133,9 @@ class Group(QWidget):
         for place, row in enumerate(sorted(rows, key=lambda row: row.leaf.advanced)):
             for column, widget in enumerate(row.widgets()):
                 grid.addWidget(widget, 2 * place, column)
-            grid.addWidget(row.fault, 2 * place + 1, 1, 1, 3)
-        grid.setColumnMinimumWidth(0, 120)
-        grid.setColumnMinimumWidth(2, 80)
-        grid.setColumnMinimumWidth(3, RESET_WIDTH)
+            grid.addWidget(row.fault, 2 * place + 1, 1, 1, 2)
+        grid.setColumnMinimumWidth(0, 136)
+        grid.setColumnMinimumWidth(2, RESET_WIDTH)
         grid.setColumnStretch(1, 1)
         column_of = QVBoxLayout(self)
         column_of.setContentsMargins(0, 0, 0, 0)

@@ -30,8 +30,8 @@ BANDS_SAY = (
     "The loss at each level of noise, from band 1 (nearly clean: fine detail) to the last band "
     "(nearly pure noise: the overall shape). The plain loss is their mean and says little: it "
     "hardly falls while the pictures still improve, since most of it comes from one band.")
-TITLES = {"images_per_second": "Pictures per second", "memory": "Memory in bytes",
-          "grad_norm": "Gradient norm", "lr": "Learning rate", "vlb": "Bound on bits/dim (L_vlb)"}
+TITLES = {"images_per_second": "Pictures/s", "memory": "Memory (bytes)",
+          "grad_norm": "Gradient norm", "lr": "Learning rate", "vlb": "L_vlb (bits/dim)"}
 
 
 class TrainView(QWidget):
@@ -49,7 +49,7 @@ class TrainView(QWidget):
         self.second = CurvePlot("", "", log=True)
         self._choice = QComboBox()
         self._choice.setAccessibleName("What the second plot shows")
-        self._choice.setMinimumContentsLength(16)
+        self._choice.setMinimumContentsLength(11)
         self._choice.currentTextChanged.connect(self._show_second)
         self.second.add_to_head(self._choice)
         plots = QSplitter(Qt.Orientation.Vertical)
@@ -193,7 +193,7 @@ def grouped(names: Iterable[str]) -> tuple[list[str], dict[str, list[str]]]:
     others: dict[str, list[str]] = {}
     bands = sorted(name for name in names if name.startswith(BAND))
     if bands:
-        others["Loss by noise band"] = bands
+        others["Noise bands"] = bands
     for name in names:
         if name not in main and name not in bands:
             head = name.partition("/")[0]

@@ -77,7 +77,8 @@ class SetupPanel(Panel):
         self.set_transport(self._made_transport())
         self._timer = QTimer(self, singleShot=True, interval=PROBE_MS)
         self._timer.timeout.connect(self._probe_unasked)
-        theme.changed.connect(self._show_estimate)
+        self._copied = QTimer(self, singleShot=True, interval=1500)
+        self._copied.timeout.connect(lambda: self._copy.setText("Copy command"))
         self._list.pick(FIRST)
 
     # --- the face ---------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ class SetupPanel(Panel):
         if request is not None:
             QGuiApplication.clipboard().setText(commands.as_command(request))
             self._copy.setText("Copied")
-            QTimer.singleShot(1500, self._copy, lambda: self._copy.setText("Copy command"))
+            self._copied.start()
 
     def _ask_save(self) -> None:
         dialog = QFileDialog(self, "Save the settings")

@@ -37,6 +37,7 @@ from hybridstudio.messages import Done, Draw, Event, Notice, Progress, Resume, S
 
 TICK = 100  # ms between looks at a run that trains
 REST = 1500  # and at one that does not
+SETTLED = 1000  # ms after which what was asked may have happened
 STATES = {"training": "Training", "finished": "Finished", "stopped": "Stopped",
           "interrupted": "Interrupted", "ready": "Ready to use", "broken": "Broken"}
 
@@ -45,6 +46,7 @@ class TrainPanel(Panel):
     """Curves, previews and numbers of a run, and what steers its training."""
 
     TITLE = "Train"
+    HEARS_TRAINING = True
     SAYS = "Watch a run learn: its loss, its pictures, its speed."
     HELP = ("The loss falls fast at first and then hardly at all, while the pictures go on "
             "improving: look at the previews, which are drawn from the same noise each time, and "
@@ -86,6 +88,8 @@ class TrainPanel(Panel):
         self.set_inspector(self.inspector)
         self._timer = QTimer(self, interval=TICK)
         self._timer.timeout.connect(self.tick)
+        self._settling = QTimer(self, singleShot=True, interval=SETTLED)
+        self._settling.timeout.connect(self._settle)
         self.show_run(None)
 
     # --- the face ---------------------------------------------------------------------------------
@@ -107,8 +111,8 @@ class TrainPanel(Panel):
         self.view.show_run(run)
         self._pages.setCurrentIndex(0 if run is None else 1)
         self._bar_row.setVisible(run is not None)
-        self.inspector.tell({})
-        self._copy.setVisible(run is not None)
+        self._inspector.setVisible(run is not None and self._toggle.isChecked())
+        self._toggle.setVisible(run is not None)
         self._look()
         if self.isVisible():
             self._timer.start()
@@ -295,11 +299,12 @@ class TrainPanel(Panel):
     def _later(self) -> None:
         """Look again once what was asked may have happened."""
         self._show_facts()
-        QTimer.singleShot(1000, self, self._settle)
+        self._settling.start()
 
     def _settle(self) -> None:
         if self._asked is None:
             self._pending = ""
+        self._copy.setText("Copy command")
         self._look()
 
     def _copy_command(self) -> None:
@@ -307,7 +312,7 @@ class TrainPanel(Panel):
         if path is not None:
             QGuiApplication.clipboard().setText(commands.as_command(Resume(path)))
             self._copy.setText("Copied")
-            QTimer.singleShot(1500, self._copy, lambda: self._copy.setText("Copy command"))
+            self._settling.start()
 
     # --- building ---------------------------------------------------------------------------------
 

@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+
+from hybridstudio import runs
+from hybridstudio.errors import StudioError
+from hybridstudio.gui.cannedrun import log_point, noised, write_preview, write_run
+from hybridstudio.gui.filmstrip import FilmStrip, pictures_of, short
+from hybridstudio.gui.following import Following
+from hybridstudio.gui.panels.train import TrainPanel
+from hybridstudio.gui.trainview import grouped, label_of
+from hybridstudio.gui.wishes import Open, Pause, Save, Stop
+from hybridstudio.messages import Done, Draw, Notice, Preview, Progress, Resume, Saved, Started
+
+
+@pytest.fixture
+def run(tmp_path):
+    path = tmp_path / "run"
+    write_run(path, steps=1000, total=4000, previews=5)
+    return path
+
+
+@pytest.fixture
+def panel(qtbot):
+    made = TrainPanel()
+    qtbot.addWidget(made)
+    made.asked = []
+    made.requested.connect(made.asked.append)
+    made.resize(900, 560)
+    made.show()
+    return made
+
+
+def shown(panel):
+    return [button.text() for button in (
+        panel._pause, panel._resume, panel._longer, panel._stop, panel._save, panel._sample)
+        if button.isVisible()]
+
+
+def test_no_run_offers_a_new_one(panel, qtbot):
+    assert panel._pages.currentIndex() == 0
+    assert not panel._bar_row.isVisible()
+    button = next(child for child in panel._pages.currentWidget().children()
+                  if hasattr(child, "click"))
+    button.click()
+    assert panel.asked == [Open("setup")]
+
+
+def test_an_interrupted_run_shows_what_it_learned_and_resumes(panel, run):
+    panel.show_run(run)
+    panel.view.loss.refresh()
+    assert list(panel.view.loss._curves) == ["loss"]
+    assert panel.view.loss._curves["loss"].values.size == 100
+    assert len(panel.view.second._curves) == 4
+    assert panel.view.sheet.images().shape == (36, 8, 8, 1)
+    told = panel.inspector.told()
+    assert told["State"] == "Interrupted"
+    assert told["Step"] == "1,000 of 4,000"
+    assert "pictures/s" in told["Speed"]
+    assert shown(panel) == ["Resume", "Sample now"]
+    panel._resume.click()
+    assert panel.asked == [Resume(run)]
+
+
+def test_a_training_is_followed_steered_and_ends(panel, run):
+    random = np.random.default_rng(0)
+    with runs.lock(run):
+        panel.show_run(run)
+        assert shown(panel) == ["Pause", "Stop", "Save now", "Sample now"]
+        log = runs.MetricsLog(run)
+        log_point(log, 1010, 128, random)
+        panel.tick()
+        panel.view.loss.refresh()
+        assert panel.view.loss._curves["loss"].steps[-1] == 1010
+        panel._pause.click()
+        panel._save.click()
+        panel._stop.click()
+        assert panel.asked == [Pause(run, True), Save(run), Stop(run)]
+        runs.post(run, "pause")
+        panel._look()
+        assert panel.inspector.told()["State"] == "Paused"
+        assert panel._pause.text() == "Continue"
+        panel._pause.click()
+        assert panel.asked[-1] == Pause(run, False)
+        log.mark("done", step=1010, outcome="finished")
+        log.close()
+    panel._settle()
+    assert panel.inspector.told()["State"] == "Finished"
+    assert shown(panel) == ["Train longer", "Sample now"]
+    panel._longer.click()
+    assert panel.asked[-1] == Resume(run, 6000)
+
+
+def test_a_training_in_this_window_tells_faster_than_its_folder(panel, run):
+    with runs.lock(run):
+        panel.show_run(run)
+        panel.on_event(Started("run", run, "cpu, 2 threads", {"unet": 1}))
+        panel.on_event(Progress(1003, 4000, "steps", {}, 400.0, 10.0, 300.0, 700_000_000))
+        panel.tick()
+        told = panel.inspector.told()
+        assert told["Step"] == "1,003 of 4,000"
+        assert told["Speed"] == "1,280 pictures/s"
+        assert told["Time left"] == "5:00 min"
+        assert told["Device"] == "cpu, 2 threads"
+        panel.on_event(Preview(1003, np.zeros((1, 8, 8, 1), np.uint8)))
+        panel.on_event(Saved(1003, runs.checkpoint_path(run, 1003)))
+        assert "Saved step 1,003" in panel._line.text()
+        panel.on_event(Done("stopped"))
+    assert panel._live is None
+
+
+def test_another_runs_progress_is_not_taken_for_this_ones(panel, run, tmp_path):
+    other = tmp_path / "other"
+    write_run(other, steps=100, total=200)
+    panel.show_run(run)
+    panel.on_event(Started("other", other, "cpu", {}))
+    panel.on_event(Progress(7, 200, "steps", {}, 1.0, 10.0, 3.0, 1_000_000))
+    panel.on_event(Notice("for the other", level="warning"))
+    assert panel.inspector.told()["Step"] == "1,000 of 4,000"
+    assert not panel._card.isVisible()
+
+
+def test_sampling_now_shows_pictures_in_place_of_the_preview(panel, run):
+    panel.show_run(run)
+    panel._sample.click()
+    request = panel.asked[-1]
+    assert isinstance(request, Draw)
+    assert (request.run, request.frames, request.count) == (run, False, 36)
+    assert not panel._sample.isEnabled()
+    panel.on_event(Started("Drawing from run", run, "cpu", {}))
+    panel.on_event(Progress(3, 50, "steps"))
+    images = np.full((36, 8, 8, 1), 9, np.uint8)
+    panel.on_event(Done("finished", {}, images))
+    assert (panel.view.sheet.images() == 9).all()
+    assert f"{request.seed:,}" in panel.view._caption.text()
+    assert panel._sample.isEnabled()
+    panel._sample.click()
+    panel.show_error(StudioError("Out of memory"))
+    assert panel._sample.isEnabled()
+    assert panel._error.isVisible()
+
+
+def test_notices_stand_on_the_curve_and_above_it(panel, run):
+    log = runs.MetricsLog(run)
+    log.mark("notice", step=900, what="3 steps were skipped", why="not finite", fix="lower lr")
+    log.close()
+    panel.show_run(run)
+    assert panel._card.isVisible()
+    assert "lower lr" in panel._card.text.lower()
+    marks = panel.view.loss._marks
+    assert [mark.text for mark in marks] == ["Resumed at step 500", "3 steps were skipped"]
+    assert marks[1].step == 900
+    assert marks[1].level == "warning"
+    panel._card.hide()
+    panel._look()
+    assert not panel._card.isVisible()  # what was closed stays closed
+
+
+def test_a_broken_run_says_so_and_another_opens(panel, run, tmp_path):
+    panel.show_run(tmp_path / "none")
+    assert panel._error.isVisible()
+    assert panel._pages.currentIndex() == 0
+    panel.show_run(run)
+    assert not panel._error.isVisible()
+    panel.show_run(None)
+    assert panel._pages.currentIndex() == 0
+
+
+def test_a_run_without_anything_yet(panel, tmp_path):
+    path = tmp_path / "fresh"
+    write_run(path, steps=0, previews=0)
+    panel.show_run(path)
+    panel.view.loss.refresh()
+    assert panel.view.loss._empty.isVisible()
+    assert panel.view._caption.text() == "No preview yet"
+    assert panel.inspector.told()["Step"] == "0 of 4,000"
+    panel.on_event(Progress(30, 100, "bytes"))
+    assert "30 %" in panel._line.text()
+
+
+def test_nothing_ticks_while_hidden(panel, run):
+    panel.show_run(run)
+    assert panel._timer.isActive()
+    panel.hide()
+    assert not panel._timer.isActive()
+    panel.show_run(None)
+    panel.show()
+    panel.tick()
+    assert not panel._timer.isActive()
+
+
+def test_smoothing_axes_and_the_command(panel, run):
+    panel.show_run(run)
+    panel.inspector._smooth(100)
+    assert panel.view.loss._weight == pytest.approx(0.999)
+    panel.inspector._smooth(0)
+    assert panel.view.loss._weight == 0
+    panel.inspector.log.emit(False)
+    panel.inspector.against.emit("time")
+    assert (panel.view.second._log, panel.view.second._against) == (False, "time")
+    panel._copy.click()
+    assert QGuiApplication.clipboard().text() == f"hybridstudio resume {run}"
+
+
+def test_the_second_plot_has_a_choice(panel, run):
+    panel.show_run(run)
+    titles = [panel.view._choice.itemText(at) for at in range(panel.view._choice.count())]
+    assert titles == ["Noise bands", "Pictures/s", "Memory (bytes)"]
+    assert "clean" in panel.view._choice.toolTip()
+    panel.view._choice.setCurrentText("Pictures/s")
+    panel.view.second.refresh()
+    assert list(panel.view.second._curves) == ["images_per_second"]
+
+
+# --- the film strip ---------------------------------------------------------------------------
+
+
+def test_the_newest_preview_shows_until_an_older_one_is_chosen(panel, run, qtbot):
+    random = np.random.default_rng(0)
+    panel.show_run(run)
+    strip = panel.view.strip
+    assert strip.current == 4
+    write_preview(run, 1500, noised(36, 8, 0.5, random))
+    panel._look()
+    assert strip.current == 5
+    qtbot.keyClick(strip, Qt.Key.Key_Left)
+    qtbot.keyClick(strip, Qt.Key.Key_Left)
+    assert panel.view._caption.text() == "Preview at step 750"
+    write_preview(run, 1600, noised(36, 8, 0.5, random))
+    panel._look()
+    assert strip.current == 3
+    assert panel.view._slider.value() == 3
+    panel.view._slider.setValue(0)
+    assert panel.view._caption.text() == "Preview at step 0"
+    place, box = strip._boxes()[-1]
+    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=box.center())
+    assert strip.current == place == 6
+
+
+def test_many_previews_are_spread_and_the_chosen_one_always_shows(qtbot, tmp_path):
+    strip = FilmStrip()
+    qtbot.addWidget(strip)
+    strip.resize(300, 80)
+    strip.set_films([(step, tmp_path / f"{step}.png") for step in range(500)], 8)
+    strip.choose(123)
+    places = [place for place, _ in strip._boxes()]
+    assert len(places) == 4
+    assert 123 in places
+    assert (places[0], places[-1]) == (0, 499)
+    strip.show()
+    strip.grab()  # files that are not there are left out
+    assert [short(step) for step in (0, 999, 1000, 12_500, 3_000_000)] == [
+        "0", "999", "1k", "12.5k", "3M"]
+
+
+def test_a_sheet_is_read_back_as_its_pictures(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (7, 8, 8, 3), dtype=np.uint8)
+    write_preview(tmp_path, 5, images)
+    file = runs.preview_path(tmp_path, 5)
+    np.testing.assert_array_equal(pictures_of(file, 8, 3, 7), images)
+    assert pictures_of(file, 8, 1, 7).shape == (7, 8, 8, 1)
+    assert pictures_of(file, 9, 3, 7).shape[0] == 1  # cut otherwise: shown as it is
+    assert pictures_of(file, None, None, 7).shape[0] == 1
+
+
+def test_a_damaged_preview_is_told(panel, run):
+    runs.preview_path(run, 1000).write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
+    panel.show_run(run)
+    assert "cannot be read" in panel.view._caption.text()
+    panel.grab()
+
+
+# --- following --------------------------------------------------------------------------------
+
+
+def test_curves_are_told_apart():
+    main, others = grouped(["loss", "loss/g", "loss/band-1", "loss/band-2", "vlb", "acc"])
+    assert main == ["loss", "loss/g"]
+    assert list(others) == ["Noise bands", "L_vlb (bits/dim)", "Acc"]
+    assert label_of("loss/band-1", ["loss/band-1", "loss/band-2"]) == "1 clean"
+    assert label_of("loss/g") == "g"
+
+
+def test_time_is_time_of_training_across_sittings(run):
+    log = runs.MetricsLog(run)  # its own clock begins anew
+    log_point(log, 1010, 128, np.random.default_rng(0))
+    log.close()
+    following = Following(run)
+    following.poll()
+    seconds = following.curves()["loss"].seconds
+    assert (np.diff(seconds) > 0).all()
+    assert following.pace().seconds == pytest.approx(1010 / 5.2)
+
+
+def test_a_flood_of_records_keeps_each_tick_short(panel, run):
+    """100,000 records in the file at once: no tick may stall the window while they are read."""
+    random = np.random.default_rng(0)
+    line = ('{{"step":{0},"seconds":{0},"values":{{"loss":{1},"loss/band-1":{1}}},'
+            '"rates":{{"seconds":{0},"memory":1}}}}\n')
+    with runs.lock(run):
+        panel.show_run(run)
+        with (run / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.writelines(line.format(step, round(value, 5)) for step, value in zip(
+                range(2000, 102_000), random.random(100_000), strict=True))
+        worst, until = 0.0, time.monotonic() + 20
+        while panel.view._curves["loss"].steps[-1] < 101_999 and time.monotonic() < until:
+            began = time.thread_time()
+            panel.tick()
+            panel.view.loss.refresh()
+            panel.view.second.refresh()
+            worst = max(worst, time.thread_time() - began)
+    assert panel.view._curves["loss"].steps[-1] == 101_999
+    assert worst < 0.15  # some 30 ms of the processor; what others take of it is not counted
