@@ -44,7 +44,7 @@ def shown(panel):
 
 def test_no_run_offers_a_new_one(panel, qtbot):
     assert panel._pages.currentIndex() == 0
-    assert not panel._bar_row.isVisible()
+    assert not panel._transport.isVisible()
     button = next(child for child in panel._pages.currentWidget().children()
                   if hasattr(child, "click"))
     button.click()

@@ -75,8 +75,7 @@ class TrainPanel(Panel):
         column.addWidget(self.view, 1)
         self._pages.addWidget(page)
         self.set_canvas(self._pages)
-        self._bar_row = self._made_transport()
-        self.set_transport(self._bar_row)
+        self.set_transport(self._made_transport())
         self.inspector = TrainInspector()
         self.inspector.smoothing.connect(self.view.set_smoothing)
         self.view.set_smoothing(self.inspector.weight)
@@ -110,7 +109,7 @@ class TrainPanel(Panel):
         run = self._following.run if self._following else None
         self.view.show_run(run)
         self._pages.setCurrentIndex(0 if run is None else 1)
-        self._bar_row.setVisible(run is not None)
+        self._transport.setVisible(run is not None)
         self._inspector.setVisible(run is not None and self._toggle.isChecked())
         self._toggle.setVisible(run is not None)
         self._look()
