@@ -38,7 +38,8 @@ def _open(
 def browse(request: Browse) -> Iterator[Event]:
     """Open a data set and tell what is in it."""
     yield Started(f"Opening {request.data.name}")
-    _opened.clear()  # the user looks anew: files may have changed
+    if request.offset == 0 and request.label is None:
+        _opened.clear()  # the user looks anew, not at another page: files may have changed
     dataset = yield from _open(request.data, request.data_root)
     chosen = np.arange(len(dataset.images))
     if request.label is not None:

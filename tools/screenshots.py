@@ -1,0 +1,182 @@
+"""Use the real window as a user would, and keep pictures of it for the docs.
+
+    xvfb-run -s "-screen 0 1280x720x24" python tools/screenshots.py --data-root DATA --out docs
+
+It opens the window, scrubs through the model that ships, sets up a short training of ddpm-mnist,
+starts, pauses and resumes it with the mouse, samples and denoises while it trains, lets it finish,
+scrubs through what it learned, and looks at the data. It fails where something does not happen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+
+SLOW = 240.0  # seconds after which something that should happen is taken to have failed
+
+
+class User:
+    """Somebody at the window: clicks, keys, waits, and a camera."""
+
+    def __init__(self, app: QApplication, out: Path, scale: str) -> None:
+        from hybridstudio.gui.window import Window
+
+        self.app, self.out, self.scale = app, out, scale
+        self.window = Window()
+        self.window.resize(1280, 720)
+        self.window.show()
+        self.window.start()
+
+    def wait(self, what: str, until: Callable[[], bool], limit: float = SLOW) -> None:
+        """Let the window live until something holds."""
+        began = time.monotonic()
+        while not until():
+            if time.monotonic() - began > limit:
+                raise SystemExit(f"did not happen within {limit:.0f} s: {what}")
+            self.app.processEvents()
+            time.sleep(0.01)
+        print(f"{what}: {time.monotonic() - began:.1f} s", flush=True)
+
+    def rest(self, seconds: float) -> None:
+        """Look for a while."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.app.processEvents()
+            time.sleep(0.01)
+
+    def click(self, inside: QWidget, text: str) -> None:
+        """Press the visible button with this text."""
+        self.wait(f"the button {text}", lambda: self._button(inside, text) is not None)
+        button = self._button(inside, text)
+        assert button is not None
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def _button(self, inside: QWidget, text: str) -> QAbstractButton | None:
+        return next((button for button in inside.findChildren(QAbstractButton)
+                     if button.text().replace("&", "") == text and button.isVisible()
+                     and button.isEnabled()), None)
+
+    def press(self, widget: QWidget, key: Qt.Key, times: int = 1) -> None:
+        """Press a key."""
+        for _ in range(times):
+            QTest.keyClick(widget, key)
+
+    def shoot(self, name: str) -> None:
+        """Keep a picture of the window, light and dark."""
+        from hybridstudio.gui import theme
+
+        for mode in ("light", "dark"):
+            theme.apply(self.app, mode)
+            self.rest(0.3)
+            file = self.out / f"{name}-{mode}{self.scale}.png"
+            self.window.grab().save(str(file))
+            print(file, flush=True)
+        theme.apply(self.app, "light")
+
+
+def main() -> int:
+    """Walk through the studio once."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--scale", default="", help="put into the file names, such as -1.5")
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        for name in ("RUNS", "SETTINGS", "CACHE"):
+            os.environ[f"HYBRIDSTUDIO_{name}"] = str(Path(home) / name.lower())
+        os.environ["HYBRIDSTUDIO_DATA"] = str(asked.data_root.resolve())
+        from hybridstudio.gui.app import dress
+
+        app = QApplication(sys.argv[:1])
+        dress(app)
+        walk(User(app, asked.out, asked.scale), asked.steps)
+    return 0
+
+
+def walk(user: User, steps: int) -> None:
+    """Do what the first issue of a new user would be: look, train, look inside."""
+    from hybridstudio import paths, presets
+    from hybridstudio.config import with_values
+    from hybridstudio.gui.panels.denoise import DenoisePanel
+    from hybridstudio.gui.wishes import Open, SetUp
+
+    window = user.window
+    train, denoise = window.panels["train"], window.panel(DenoisePanel)
+    user.wait("the welcome page lists the models", lambda: bool(window.library.entries))
+    user.rest(1.0)
+    user.shoot("welcome")
+
+    window.ask(Open("denoise", paths.checkpoints() / "ddpm-mnist"))
+    user.click(denoise, "Draw")
+    user.wait("the model that ships has drawn",
+              lambda: not window.interactive.busy and denoise.timeline.slider.maximum() > 10)
+    denoise.timeline.slider.setFocus()
+    user.press(denoise.timeline.slider, Qt.Key.Key_Home)
+    user.press(denoise.timeline.slider, Qt.Key.Key_Right, 31)
+    user.shoot("denoise")
+
+    preset = with_values(presets.find("ddpm-mnist"), {
+        "name": "my-digits", "train.steps": steps, "train.preview_every": max(1, steps // 8),
+        "train.save_every": max(1, steps // 4)})
+    window.ask(SetUp(preset))
+    user.rest(1.0)
+    user.click(window.panels["setup"], "Estimate")
+    user.wait("the estimate", lambda: not window.interactive.busy)
+    user.shoot("setup")
+    user.click(window.panels["setup"], "Start training")
+
+    def step() -> int:
+        return window._progress.step if window._progress is not None else 0
+
+    user.wait("a third of the training", lambda: step() > steps // 3)
+    user.click(train, "Pause")
+    user.rest(1.0)
+    paused = step()
+    user.rest(2.0)
+    if step() != paused:
+        raise SystemExit(f"it went on training while paused: {paused} to {step()}")
+    user.click(train, "Resume")
+    user.wait("it goes on", lambda: step() > paused + 2)
+    user.click(train, "Sample now")
+    user.wait("a sample while training", lambda: not window.interactive.busy)
+    user.wait("two thirds of the training", lambda: step() > 2 * steps // 3)
+    user.shoot("train")
+    window.show_page("denoise")
+    user.click(denoise, "Draw")
+    user.rest(0.2)
+    user.wait("denoising while it trains", lambda: not window.interactive.busy)
+    if not window.training.busy:
+        raise SystemExit("the training was over before the denoising")
+    window.show_page("train")
+    user.wait("the training is finished", lambda: not window.training.busy)
+    user.rest(1.0)
+    user.shoot("finished")
+    window.show_page("denoise")
+    user.click(denoise, "Draw")
+    user.rest(0.2)
+    user.wait("what was learned is drawn", lambda: not window.interactive.busy)
+    denoise.timeline.slider.setFocus()
+    user.press(denoise.timeline.slider, Qt.Key.Key_Left, 12)
+    user.shoot("scrubbed")
+
+    window.show_page("data")
+    user.rest(0.5)
+    user.wait("the data", lambda: not window.interactive.busy)
+    user.shoot("data")
+    window.close()
+    user.wait("the window has closed", lambda: not window.isVisible())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
