@@ -42,12 +42,10 @@ def shown(panel):
         if button.isVisible()]
 
 
-def test_no_run_offers_a_new_one(panel, qtbot):
+def test_no_run_offers_a_new_one(panel):
     assert panel._pages.currentIndex() == 0
     assert not panel._transport.isVisible()
-    button = next(child for child in panel._pages.currentWidget().children()
-                  if hasattr(child, "click"))
-    button.click()
+    panel._empty.button.click()
     assert panel.asked == [Open("setup")]
 
 
@@ -162,13 +160,40 @@ def test_notices_stand_on_the_curve_and_above_it(panel, run):
 
 
 def test_a_broken_run_says_so_and_another_opens(panel, run, tmp_path):
-    panel.show_run(tmp_path / "none")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "run.toml").write_text("[train]\nlr = -1\n", encoding="utf-8")
+    panel.show_run(tmp_path / "broken")
     assert panel._error.isVisible()
     assert panel._pages.currentIndex() == 0
     panel.show_run(run)
     assert not panel._error.isVisible()
     panel.show_run(None)
     assert panel._pages.currentIndex() == 0
+
+
+def test_a_run_that_is_not_there_yet_is_waited_for(panel, tmp_path):
+    path = tmp_path / "soon"
+    panel.show_run(path)
+    assert not panel._error.isVisible()
+    panel.on_event(Progress(30, 100, "bytes"))
+    assert "no run soon yet" in panel._empty.told()
+    assert "30 %" in panel._empty.told()
+    panel.tick()
+    assert panel._timer.isActive()
+    write_run(path, steps=50, previews=0)
+    panel.tick()
+    assert panel.inspector.told()["Step"].startswith("50 of")
+    assert panel._pages.currentIndex() == 1
+
+
+def test_a_training_that_ends_while_pictures_are_drawn(panel, run):
+    panel.show_run(run)
+    panel._sample.click()
+    panel.on_event(Done("finished", {"steps": 4000}))
+    assert not panel._sample.isEnabled()
+    panel.on_event(Done("finished", {"count": 36}, np.zeros((36, 8, 8, 1), np.uint8)))
+    assert panel._sample.isEnabled()
+    assert "Drawn now" in panel.view._caption.text()
 
 
 def test_a_run_without_anything_yet(panel, tmp_path):

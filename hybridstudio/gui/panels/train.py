@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -29,14 +29,14 @@ from hybridstudio.gui.axes import duration, number
 from hybridstudio.gui.cannedrun import write_run
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.following import Following, Pace
+from hybridstudio.gui.nothing import Nothing
 from hybridstudio.gui.theme import GRID
 from hybridstudio.gui.traininspector import TrainInspector
 from hybridstudio.gui.trainview import TrainView
 from hybridstudio.gui.wishes import Open, Pause, Save, Stop
 from hybridstudio.messages import Done, Draw, Event, Notice, Progress, Resume, Saved, Started
 
-TICK = 100  # ms between looks at a run that trains
-REST = 1500  # and at one that does not
+TICK, REST = 100, 1500  # ms between looks at a run that trains, and at one that does not
 SETTLED = 1000  # ms after which what was asked may have happened
 STATES = {"training": "Training", "finished": "Finished", "stopped": "Stopped",
           "interrupted": "Interrupted", "ready": "Ready to use", "broken": "Broken"}
@@ -51,12 +51,12 @@ class TrainPanel(Panel):
     HELP = ("The loss falls fast at first and then hardly at all, while the pictures go on "
             "improving: look at the previews, which are drawn from the same noise each time, and "
             "at the loss by noise band. The faint line is what was measured, the full one its "
-            "moving average. Pause, stop and resume as you like: a run continues exactly where it "
-            "was. Sample now draws from the weights as they stand.")
+            "moving average. Pause, stop and resume as you like: a run continues where it was.")
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._following: Following | None = None
+        self._awaited: Path | None = None  # a run whose folder is not there yet
         self._live: tuple[Path, Progress] | None = None  # told by the training in this window
         self._started: Path | None = None  # the run that trains in this window
         self._device = ""
@@ -67,7 +67,9 @@ class TrainPanel(Panel):
         self._card = Card()
         self._card.hide()
         self._pages = QStackedWidget()
-        self._pages.addWidget(self._made_empty())
+        self._empty = Nothing("New run", "plus")
+        self._empty.clicked.connect(lambda: self.requested.emit(Open("setup")))
+        self._pages.addWidget(self._empty)
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
@@ -94,18 +96,20 @@ class TrainPanel(Panel):
     # --- the face ---------------------------------------------------------------------------------
 
     def show_run(self, path: Path | None) -> None:
-        """Follow the run in folder `path`, or none."""
+        """Follow the run in folder `path`, or none; one that is not there yet is waited for."""
         if path is not None and self._following is not None and path == self._following.path:
             self._look()
             return
         self.show_error(None)
         self._card.hide()
         self._following, self._told, self._pending, self._asked = None, None, "", None
-        if path is not None:
+        self._awaited = path if path and not (path / "run.toml").is_file() else None
+        if path is not None and self._awaited is None:
             try:
                 self._following = Following(path)
             except StudioError as error:
                 self.show_error(error)
+        self._tell_empty("It shows as soon as its training begins.")
         run = self._following.run if self._following else None
         self.view.show_run(run)
         self._pages.setCurrentIndex(0 if run is None else 1)
@@ -146,7 +150,10 @@ class TrainPanel(Panel):
         """Take what the folder has that is new; a timer calls this while the panel is visible."""
         following = self._following
         if following is None:
-            self._timer.stop()
+            if self._awaited is None:
+                self._timer.stop()
+            elif (self._awaited / "run.toml").is_file():
+                self.show_run(self._awaited)
             return
         if following.poll():
             self._draw()
@@ -236,7 +243,15 @@ class TrainPanel(Panel):
             share = f"{100 * event.step / event.total:.0f} %" if event.total else (
                 f"{event.step:,} {event.unit}")
             self._pending = f"Preparing the data: {share}"
+            self._tell_empty(self._pending)
             self._show_facts()
+
+    def _tell_empty(self, says: str) -> None:
+        if self._awaited is None:
+            self._empty.tell("No run is open", "Choose one in the library, or start a new one.",
+                             offers=True)
+        else:
+            self._empty.tell(f"There is no run {self._awaited.name} yet", says, offers=False)
 
     def _tell_notice(self, notice: Notice) -> None:
         if notice != self._told:
@@ -245,7 +260,7 @@ class TrainPanel(Panel):
 
     def _on_done(self, event: Done) -> None:
         self._pending = ""
-        if self._asked is not None:
+        if self._asked is not None and "steps" not in event.result:
             if event.images is not None and self._asked.run == self._path():
                 self.view.show_drawn(event.images, f"Drawn now, seed {self._asked.seed:,}")
             self._asked = None
@@ -314,21 +329,6 @@ class TrainPanel(Panel):
             self._settling.start()
 
     # --- building ---------------------------------------------------------------------------------
-
-    def _made_empty(self) -> QWidget:
-        page = QWidget()
-        column = QVBoxLayout(page)
-        column.addStretch(1)
-        column.addWidget(theme.say(QLabel("No run is open"), "title"), 0,
-                         Qt.AlignmentFlag.AlignCenter)
-        column.addWidget(theme.say(QLabel("Choose one in the library, or start a new one."),
-                                   "muted"), 0, Qt.AlignmentFlag.AlignCenter)
-        column.addSpacing(GRID)
-        begin = self._button("New run", "plus", lambda: self.requested.emit(Open("setup")),
-                             "Choose a preset and start a training", primary=True)
-        column.addWidget(begin, 0, Qt.AlignmentFlag.AlignCenter)
-        column.addStretch(1)
-        return page
 
     def _made_transport(self) -> QWidget:
         bar = QWidget()
