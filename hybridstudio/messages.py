@@ -155,7 +155,8 @@ class Preview:
 class Frame:
     """One moment of drawing: `step` of `steps`, at noise level `t` (0 is clean).
 
-    x_t, the predicted x_0 and noise (None where a family has none) are each (N, H, W, C). `nfe` counts network evaluations so far, `seconds` the time since drawing began. `noise` is the
+    x_t, the predicted x_0 and noise (None where a family has none) are each (N, H, W, C). `nfe`
+    counts network evaluations so far, `seconds` the time since drawing began. `noise` is the
     standard deviation √(1 - ᾱ_t) and `log_snr` = log(ᾱ_t / (1 - ᾱ_t)) at this frame.
     """
 

@@ -162,7 +162,8 @@ class TestDDPM:
 @pytest.mark.parametrize("name", presets.names())
 def test_every_preset_builds_its_networks(name: str) -> None:
     preset = presets.find(name)
-    shape = {"data.size": preset.data.size or {"digits": 8, "cifar10": 32}.get(preset.data.name, 28),
+    size = {"digits": 8, "cifar10": 32}.get(preset.data.name, 28)
+    shape = {"data.size": preset.data.size or size,
              "data.channels": 3 if preset.data.name in ("cifar10", "shapes") else 1,
              "data.classes": tuple("0123456789")}
     with torch.device("meta"):

@@ -165,7 +165,7 @@ class _FirstPaint(QObject):
 
 def seconds_since_start() -> float:
     """Return how long this process has lived, by the system's own record of its start."""
-    import psutil  # type: ignore[import-untyped]  # only for measuring: it costs time at the start
+    import psutil  # only for measuring: it costs time at the start
 
     return time.time() - psutil.Process().create_time()
 

@@ -134,7 +134,7 @@ def _birth(pid: int) -> str | None:
     Counted from the machine's start, so that a change of the clock does not matter.
     """
     if not Path("/proc/self/stat").exists():
-        import psutil  # type: ignore[import-untyped]  # needed only where there is no /proc
+        import psutil  # needed only where there is no /proc
 
         try:
             process = psutil.Process(pid)
