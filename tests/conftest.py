@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from hybridstudio import paths, presets, runs
+from hybridstudio.errors import StudioError
+from hybridstudio.messages import Done, Preview, Progress, Resume, Saved, Started, Train
 
 # Before anything loads Qt or torch.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -21,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if GUI_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
-            item.add_marker(pytest.mark.qt_log_ignore("propagateSizeHints"))
+            item.add_marker(pytest.mark.qt_log_ignore("This plugin does not support"))
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +64,92 @@ def _left_behind() -> list[str]:
         elif isinstance(found, QTimer) and found.isActive():
             left.append(f"timer of {found.parent()}")
     return left
+
+
+# --- the window over a canned engine --------------------------------------------------------------
+
+
+class Canned:
+    """An engine that trains until it is stopped, and answers everything else at once."""
+
+    def __init__(self) -> None:
+        self.requests: list[object] = []
+        self.closed: list[object] = []
+        self.fail_on_close = False
+        self.threads: set[int] = set()
+
+    def __call__(self, request):
+        self.requests.append(request)
+        self.threads.add(threading.get_ident())
+        if isinstance(request, (Train, Resume)):
+            return self._train(request)
+        return iter([Started("drawing"), Done("finished")])
+
+    def _train(self, request):
+        out = request.out if isinstance(request, Train) else request.run
+        total = 400
+        try:
+            if isinstance(request, Train):
+                runs.create(out, request.config)
+            yield Started(out.name, out, "cpu, 1 thread, fp32")
+            yield Preview(0, np.zeros((4, 8, 8, 1), np.uint8))
+            for step in range(1, total + 1):
+                time.sleep(0.004)
+                yield Progress(step, total, values={"loss": 1 / step}, rate=50.0, left=3.0,
+                               memory=10**8)
+                if "save" in runs.taken(out):
+                    yield Saved(step, out)
+            yield Done("finished")
+        finally:
+            self.closed.append(request)
+            if self.fail_on_close:
+                raise StudioError("The disk is full", "no space", "free some")
+
+    def of(self, kind):
+        return [request for request in self.requests if isinstance(request, kind)]
+
+
+@pytest.fixture
+def canned():
+    return Canned()
+
+
+@pytest.fixture
+def window(qtbot, qapp, canned):
+    from hybridstudio.gui import theme
+    from hybridstudio.gui.window import Window
+
+    theme.apply(qapp, "light")
+    made = Window(engine=canned, warm_up=lambda _: iter([Started("ready", device="cpu")]))
+    made.show()
+    made.start()
+    qtbot.waitExposed(made)
+    yield made
+    canned.fail_on_close = False
+    if not made._leaving.over:
+        made.leave()
+        qtbot.waitUntil(lambda: made._leaving.over, timeout=5000)
+    made.close()
+    made.deleteLater()
+
+
+@pytest.fixture
+def run():
+    """A run that trained 300 of 400 steps and then broke off."""
+    from hybridstudio.gui.cannedrun import write_run
+
+    path = paths.runs() / "digits-1"
+    write_run(path, steps=300, total=400, previews=2)
+    return path
+
+
+@pytest.fixture
+def begin(window, qtbot):
+    """Begin a training in the window; returns its folder."""
+    def begun(name: str = "my-run") -> Path:
+        request = Train(presets.find("ddpm-digits"), runs.new_path(name))
+        window.ask(request, window.panels["setup"])
+        qtbot.waitUntil(lambda: window._progress is not None)
+        return request.out
+
+    return begun

@@ -120,14 +120,12 @@ def test_the_main_button_has_its_icon_in_its_own_colour(qapp, qtbot):
     assert button.icon().pixmap(24, 24).toImage().pixelColor(12, 12).name() == "#ffffff"
 
 
-def test_widgets_built_at_once_are_styled_at_the_end(qapp):
-    theme.apply(qapp, "light")
-    with theme.at_once():
-        assert qapp.styleSheet() == ""
-    assert qapp.styleSheet()
-
-
 def test_labels_have_parts(qapp, qtbot):
     title = theme.say(QLabel("Train"), "title")
     qtbot.addWidget(title)
     assert title.font().pointSizeF() > theme.font().pointSizeF()
+    muted = theme.say(QLabel("says"), "muted")
+    qtbot.addWidget(muted)
+    for mode, colours in (("light", theme.LIGHT), ("dark", theme.DARK)):
+        theme.apply(qapp, mode)
+        assert muted.palette().color(muted.foregroundRole()).name() == colours.muted

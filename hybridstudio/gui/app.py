@@ -45,6 +45,7 @@ def start() -> int:
     dress(app)
     faults = Faults(app)
     window = Window()
+    theme.apply(app, theme.mode())
     faults.told.connect(window.tell)
     _qt_told.append(window.log.add)
     window.left.connect(app.quit)
@@ -60,14 +61,15 @@ def start() -> int:
 
 
 def dress(app: QApplication) -> None:
-    """Set what every window of the studio shares: names, colours, plain numbers."""
+    """Set what every window of the studio shares: names, colours (no sheet), plain numbers."""
     locale.setlocale(locale.LC_NUMERIC, "C")  # Qt took the user's, in which 0.5 may be 0,5
     app.setApplicationName("HybridStudio")
     app.setApplicationDisplayName("")  # the title names it already
     app.setDesktopFileName("hybridstudio")
     app.setQuitOnLastWindowClosed(False)  # a hidden window may still be saving
     mode = Settings().get("colours", "system")
-    theme.apply(app, mode if mode in get_args(theme.Mode) else "system")  # type: ignore[arg-type]
+    theme.apply(app, mode if mode in get_args(theme.Mode) else "system",  # type: ignore[arg-type]
+                sheet=False)
     app.setWindowIcon(theme.icon("logo", theme.palette().accent))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -30,8 +30,7 @@ class Card(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("card")
-        self._detail = ""
+        self._detail, self._level = "", "info"
         self._what = theme.say(QLabel(), "heading")
         self._why = theme.say(QLabel(), "muted")
         self._fix = QLabel()
@@ -56,7 +55,7 @@ class Card(QFrame):
         for label in (self._what, self._why, self._fix):
             words.addWidget(label)
         row = QHBoxLayout(self)
-        row.setContentsMargins(2 * GRID, GRID, GRID, GRID)
+        row.setContentsMargins(3 * GRID, GRID + GRID // 2, 2 * GRID, GRID + GRID // 2)
         row.setSpacing(GRID)
         row.addLayout(words, 1)
         row.addWidget(self.action, 0, Qt.AlignmentFlag.AlignTop)
@@ -84,11 +83,21 @@ class Card(QFrame):
         if action is not None:
             self._act = action[1]
             self.action.setText(action[0])
-        self.setProperty("level", level)
-        self.style().unpolish(self)
-        self.style().polish(self)
+        self._level = level
+        self.update()
         self.setAccessibleName(f"{level}: {told.what}")
         self.show()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw a raised ground with a stripe that tells how serious it is."""
+        colours = theme.palette()
+        stripe = {"warning": colours.warn, "error": colours.bad}.get(self._level, colours.accent)
+        place = self.rect().adjusted(GRID, GRID // 2, -GRID, -GRID // 2)
+        with QPainter(self) as painter:
+            painter.fillRect(place, QColor(colours.raised))
+            painter.setPen(QColor(colours.line))
+            painter.drawRect(place.adjusted(0, 0, -1, -1))
+            painter.fillRect(place.adjusted(0, 0, 3 - place.width(), 0), QColor(stripe))
 
     def _acted(self) -> None:
         self.hide()

@@ -30,7 +30,7 @@ class StatusBar(QStatusBar):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
-        self._machine, self._work = QLabel(), QLabel()
+        self._machine, self._work = (theme.say(QLabel(), "muted") for _ in range(2))
         self._machine.setAccessibleName("Machine")
         self._work.setAccessibleName("Work")
         self.log_button = QToolButton()

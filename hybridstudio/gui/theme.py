@@ -14,8 +14,6 @@ A button with `setProperty("primary", True)` is the one main action of its page;
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from string import Template
@@ -24,7 +22,7 @@ from typing import Literal
 from PySide6.QtCore import QByteArray, QObject, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel
 
 from hybridstudio import paths
 
@@ -89,8 +87,11 @@ def mode() -> Mode:
     return _theme.mode
 
 
-def apply(app: QApplication, mode: Mode = "system") -> None:
-    """Dress the application; with "system" it also follows later changes of the system."""
+def apply(app: QApplication, mode: Mode = "system", sheet: bool = True) -> None:
+    """Dress the application; with "system" it also follows later changes of the system.
+
+    Widgets are built twice as fast while there is no style `sheet`: apply it when they are there.
+    """
     hints = QGuiApplication.styleHints()
     if app.property("dressed") is None:
         app.setProperty("dressed", True)
@@ -100,20 +101,7 @@ def apply(app: QApplication, mode: Mode = "system") -> None:
     _theme.mode = mode
     schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
     hints.setColorScheme(schemes.get(mode, Qt.ColorScheme.Unknown))  # menus, title bars too
-    _dress(app, hints.colorScheme())
-
-
-@contextmanager
-def at_once() -> Iterator[None]:
-    """Build many widgets inside this block: they are styled together at its end, twice as fast."""
-    app = QApplication.instance()
-    assert isinstance(app, QApplication)
-    sheet = app.styleSheet()
-    app.setStyleSheet("")
-    try:
-        yield
-    finally:
-        app.setStyleSheet(sheet)
+    _dress(app, hints.colorScheme(), sheet)
 
 
 def choose(mode: Mode) -> None:
@@ -129,7 +117,7 @@ def _follow(scheme: Qt.ColorScheme) -> None:
         _dress(app, scheme)
 
 
-def _dress(app: QApplication, scheme: Qt.ColorScheme) -> None:
+def _dress(app: QApplication, scheme: Qt.ColorScheme, sheet: bool = True) -> None:
     system_is_dark = scheme == Qt.ColorScheme.Dark
     is_dark = system_is_dark if _theme.mode == "system" else _theme.mode == "dark"
     colours = DARK if is_dark else LIGHT
@@ -138,8 +126,9 @@ def _dress(app: QApplication, scheme: Qt.ColorScheme) -> None:
     _theme.colours = colours
     app.setPalette(_qt_palette(colours))
     names = {name: value for name, value in vars(colours).items() if isinstance(value, str)}
-    style = (paths.resources() / "style" / "studio.qss").read_text(encoding="utf-8")
-    app.setStyleSheet(Template(style).substitute(names))
+    if sheet:
+        style = (paths.resources() / "style" / "studio.qss").read_text(encoding="utf-8")
+        app.setStyleSheet(Template(style).substitute(names))
     for widget in app.allWidgets():
         for target in (widget, *widget.actions()):
             if name := target.property("iconName"):
@@ -191,19 +180,16 @@ def font(scale: float = 1.0, bold: bool = False) -> QFont:
 
 
 def say(label: QLabel, role: Role) -> QLabel:
-    """Give a label its part in the page: title, heading, muted, number, error; returns it."""
-    label.setProperty("role", role)
-    scales = {"title": (1.35, True), "heading": (1.0, True)}
-    if role in scales:
-        label.setFont(font(*scales[role]))
-    _restyle(label)
+    """Give a label its part in the page: title, heading, muted, number, error; returns it.
+
+    Its colour is a role of the palette, so that it follows the colours without being told.
+    """
+    scale, bold = {"title": (1.35, True), "heading": (1.0, True)}.get(role, (1.0, False))
+    label.setFont(font(scale, bold))
+    label.setForegroundRole({"muted": QPalette.ColorRole.PlaceholderText,
+                             "error": QPalette.ColorRole.BrightText}.get(
+                                 role, QPalette.ColorRole.WindowText))
     return label
-
-
-def _restyle(widget: QWidget) -> None:
-    """Let the style sheet look again at a widget whose properties changed."""
-    widget.style().unpolish(widget)
-    widget.style().polish(widget)
 
 
 # --- icons ----------------------------------------------------------------------------------------

@@ -71,12 +71,11 @@ class Window(QMainWindow):
         self.training = Lane("training", engine=engine, parent=self)
         self.interactive = Lane("interactive", newest_wins=True, engine=engine, parent=self)
         self.warming = Lane("warm-up", engine=warm_up, parent=self)
-        with theme.at_once():
-            self.library = Library()
-            self.panels: dict[str, Panel] = {name: kind() for name, kind in PANELS.items()}
-            self._build()
-            menus.build(self)
+        self.library = Library()
+        self.panels: dict[str, Panel] = {name: kind() for name, kind in PANELS.items()}
+        self._build()
         self._connect()
+        menus.build(self)
         self.setAcceptDrops(True)
         self.settings.restore_layout(self, self.splitters)
         self._leaving = Leaving(self, self.training,

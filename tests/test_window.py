@@ -1,0 +1,243 @@
+"""The whole window over canned engines: who hears what, what a drop means, leaving."""
+
+import threading
+import time
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+
+from hybridstudio import presets, runs
+from hybridstudio.errors import StudioError
+from hybridstudio.gui import menus, theme
+from hybridstudio.gui.panels.denoise import DenoisePanel
+from hybridstudio.gui.panels.setup import SetupPanel
+from hybridstudio.gui.panels.welcome import WelcomePanel
+from hybridstudio.gui.settings import Settings
+from hybridstudio.gui.window import PANELS
+from hybridstudio.gui.wishes import Cancel, Open, Pause, Save, SetUp, Stop, Tell
+from hybridstudio.messages import (
+    Browse,
+    Done,
+    Draw,
+    Notice,
+    Probe,
+    Progress,
+    Started,
+    Train,
+)
+
+# --- the window itself ----------------------------------------------------------------------------
+
+
+def test_every_page_is_there_with_a_name_and_a_sentence(window):
+    assert list(window.panels) == list(PANELS) == ["welcome", "setup", "train", "denoise", "data"]
+    for place, panel in enumerate(window.panels.values()):
+        assert window.tabs.tabText(place) == panel.TITLE
+        assert panel.SAYS.endswith(".")
+        assert panel.accessibleName()
+    assert window.page is window.panel(WelcomePanel)
+
+
+def test_the_status_line_says_ready_when_torch_is_loaded(window, qtbot):
+    qtbot.waitUntil(lambda: "ready" in window.status._work.text())
+    assert window.status._machine.text().strip() == "cpu"
+
+
+def test_nothing_of_torch_is_loaded_by_the_window():
+    import subprocess
+    import sys
+
+    code = ("from hybridstudio.gui.window import Window; import sys;"
+            "sys.exit('torch' in sys.modules)")
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_key_is_used_once(window):
+    keys = [action.shortcut().toString() for action in menus.actions(window)
+            if not action.shortcut().isEmpty()]
+    assert len(keys) == len(set(keys)) > 10
+
+
+def test_pages_are_reached_by_keys(window, qtbot):
+    window.activateWindow()
+    for place, panel in enumerate(window.panels.values(), start=1):
+        action = next(a for a in menus.actions(window)
+                      if a.shortcut().toString() == f"Ctrl+{place}")
+        action.trigger()
+        assert window.page is panel
+
+
+def test_colours_chosen_in_the_menu_are_remembered(window, qapp):
+    action = next(a for a in menus.actions(window) if a.text() == "Dark")
+    action.trigger()
+    assert theme.palette().dark
+    window.settings.save()
+    assert Settings().get("colours", "system") == "dark"
+
+
+def test_the_log_shows_and_counts_what_was_not_seen(window):
+    window.log.add(Notice("Careful", level="warning"))
+    assert window.status.log_button.text() == "log (1)"
+    window.show_log(True)
+    assert window.log.isVisible()
+    assert window.status.log_button.text() == "log"
+    assert "Careful" in window.log.toPlainText()
+
+
+def test_the_finder_finds_pages_presets_and_actions(window, qtbot):
+    menus.find_anything(window)
+    finder = next(w for w in QApplication.topLevelWidgets() if w.objectName() == "finder")
+    qtbot.keyClicks(finder.line, "cifar")
+    assert set(finder.shown()) == {"ddpm-cifar10", "iddpm-cifar10"}
+    finder.line.setText("denoi")
+    assert finder.shown()[0] == "Denoise"
+    qtbot.keyClick(finder.line, Qt.Key.Key_Return)
+    assert window.page is window.panel(DenoisePanel)
+
+
+def test_small_windows_of_help_open_and_close(window, qtbot):
+    from hybridstudio.gui import dialogs
+
+    for dialog in (dialogs.about(window), dialogs.shortcuts(window, menus.actions(window))):
+        assert dialog.isVisible()
+        dialog.close()
+
+
+def test_the_doctor_examines_in_a_thread_and_may_be_closed_at_once(window, qtbot, monkeypatch):
+    from hybridstudio import doctor
+    from hybridstudio.gui import dialogs
+
+    checks = [doctor.Check("Python", "ok", "3.11"), doctor.Check("Qt", "bad", "broken", "mend it")]
+    monkeypatch.setattr(doctor, "examine", lambda: iter(checks))
+    dialog = dialogs.Doctor(window)
+    dialog.show()
+    lane = dialog.lane
+    qtbot.waitUntil(lambda: not lane.busy)
+    assert dialog._lines[1] == "Qt (bad): broken\nmend it"
+    dialog.close()
+    dialog = dialogs.Doctor(window)
+    lane = dialog.lane
+    dialog.close()
+    qtbot.waitUntil(lambda: not lane.busy)
+
+
+# --- who hears what -------------------------------------------------------------------------------
+
+
+def test_a_training_is_heard_told_in_the_title_and_saved_when_stopped(window, qtbot, canned, begin):
+    heard = []
+    window.panel(WelcomePanel).on_event = heard.append
+    out = begin()
+    assert window.page is window.panels["train"]
+    qtbot.waitUntil(lambda: "training" in window.windowTitle())
+    assert window.windowTitle().startswith("HybridStudio: my-run, training ")
+    assert "images/s" in window.status._work.text()
+    qtbot.waitUntil(lambda: out in window.library.entries, timeout=4000)
+    assert window.library.entries[out].state == "training"
+    window.ask(Stop(out))
+    qtbot.waitUntil(lambda: not window.training.busy)
+    assert canned.closed == canned.of(Train)
+    assert isinstance(heard[-1], Done)
+    assert window.windowTitle() == "HybridStudio: my-run"
+
+
+def test_a_second_training_is_refused_where_it_was_asked(window, qtbot, canned, begin):
+    begin()
+    setup = window.panel(SetupPanel)
+    window.show_page("setup")
+    window.ask(Train(presets.find("ddpm-digits"), runs.new_path("other")), setup)
+    assert "training is running" in setup._error.text
+    assert len(canned.of(Train)) == 1
+
+
+def test_pause_save_and_resume_go_through_the_folder(window, qtbot, begin):
+    out = begin()
+    window.ask(Pause(out))
+    assert runs.is_paused(out)
+    assert "paused" in window.windowTitle()
+    window.ask(Pause(out, on=False))
+    assert not runs.is_paused(out)
+    window.ask(Save(out))
+    qtbot.waitUntil(lambda: "saved at step" in window.log.toPlainText())
+
+
+def test_a_training_elsewhere_is_steered_by_words(window, run):
+    for wish, word in ((Stop(run), "stop"), (Pause(run), "pause"), (Save(run), "save")):
+        window.ask(wish)
+        assert (run / "control" / word).exists()
+
+
+def test_interactive_work_is_heard_by_who_asked(window, qtbot):
+    heard = {name: [] for name in window.panels}
+    for name, panel in window.panels.items():
+        panel.on_event = heard[name].append
+    window.ask(Draw(Path("x")), window.panels["denoise"])
+    qtbot.waitUntil(lambda: bool(heard["denoise"]) and isinstance(heard["denoise"][-1], Done))
+    assert not any(told for name, told in heard.items() if name != "denoise")
+
+
+def test_who_is_replaced_hears_that_its_work_ended(window, qtbot, canned):
+    canned._train = lambda request: iter([])
+    gate = threading.Event()
+
+    def slow(request):
+        yield Started("slow")
+        gate.wait(5)
+
+    heard = []
+    window.interactive._engine = slow
+    window.panels["denoise"].on_event = heard.append
+    window.ask(Draw(Path("x")), window.panels["denoise"])
+    qtbot.waitUntil(lambda: bool(heard))
+    window.ask(Probe(presets.find("ddpm-digits")), window.panels["setup"])
+    gate.set()
+    assert heard[-1] == Done("stopped")
+
+
+def test_only_who_asked_can_cancel(window, qtbot):
+    gate = threading.Event()
+
+    def slow(request):
+        while not gate.is_set():
+            time.sleep(0.002)
+            yield Progress(1, None)
+
+    window.interactive._engine = slow
+    window.ask(Browse(presets.find("ddpm-digits").data), window.panels["data"])
+    window.ask(Cancel(), window.panels["setup"])
+    assert window.interactive.state != "stopping"
+    window.ask(Cancel(), window.panels["data"])
+    assert window.interactive.state == "stopping"
+    gate.set()
+    qtbot.waitUntil(lambda: not window.interactive.busy)
+
+
+def test_a_failure_is_shown_where_it_was_asked_and_above_when_hidden(window, qtbot):
+    def broken(request):
+        raise StudioError("It broke", "because", "mend it", "trace")
+        yield
+
+    window.interactive._engine = broken
+    window.ask(Draw(Path("x")), window.panels["denoise"])
+    qtbot.waitUntil(lambda: window.banner.isVisible())
+    assert window.panels["denoise"]._error.text == "It broke\nBecause\nMend it\ntrace"
+    window.banner.copy.click()
+    assert "trace" in QGuiApplication.clipboard().text()
+
+
+def test_the_engine_never_runs_in_the_windows_thread(window, qtbot, canned, begin):
+    begin()
+    window.ask(Draw(Path("x")), window.panels["denoise"])
+    qtbot.waitUntil(lambda: not window.interactive.busy)
+    assert threading.get_ident() not in canned.threads
+
+
+def test_wishes_open_pages_and_tell(window):
+    window.ask(Open("data"))
+    assert window.page is window.panels["data"]
+    window.ask(SetUp(presets.find("ddpm-shapes")))
+    assert window.page is window.panels["setup"]
+    window.ask(Tell(Notice("Hello", level="warning")))
+    assert window.banner.text == "Hello"
