@@ -312,7 +312,7 @@ def test_curves_are_told_apart():
 
 
 def test_time_is_time_of_training_across_sittings(run):
-    log = runs.MetricsLog(run)  # its own clock begins anew
+    log = runs.MetricsLog(run)
     log_point(log, 1010, 128, np.random.default_rng(0))
     log.close()
     following = Following(run)

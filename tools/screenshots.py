@@ -146,7 +146,7 @@ def walk(user: User, steps: int) -> None:
     user.rest(2.0)
     if step() != paused:
         raise SystemExit(f"it went on training while paused: {paused} to {step()}")
-    user.click(train, "Resume")
+    user.click(train, "Continue")
     user.wait("it goes on", lambda: step() > paused + 2)
     user.click(train, "Sample now")
     user.wait("a sample while training", lambda: not window.interactive.busy)

@@ -71,10 +71,16 @@ def card(run: runs.Run, kept: checkpoints.Checkpoint) -> dict[str, Any]:
                    if np.isfinite(value)},
         "machine": kept.state["saved_by"],
         "weights": "ema, float16",
-        "command": as_command(Train(run.config, Path(run.config.name))),
+        "command": as_command(Train(_unresolved(run.config), Path(run.config.name))),
         "hybridstudio": __version__,
         "data_licence": DATA_LICENCES.get(run.config.data.name, ""),
     }
+
+
+def _unresolved(settings: config.RunConfig) -> config.RunConfig:
+    """Leave out what the data set filled in."""
+    return config.with_values(
+        settings, {"data.size": None, "data.channels": None, "data.classes": ()})
 
 
 def _thin_curves(source: Path, out: Path) -> None:

@@ -105,7 +105,7 @@ class Learner:
         self._norms.clear()
         with runtime.arithmetic(self.on, self.dtype):
             losses = self.family.train_step(batch, self._update, self.streams["noise"])
-        self.meters.add({**losses, **self._norms})
+        self.meters.add({**losses, **self._norms, "lr": torch.tensor(rate)})
         self.step += 1
         self._average()
 

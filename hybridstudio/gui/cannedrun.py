@@ -53,7 +53,7 @@ def log_point(log: runs.MetricsLog, step: int, batch: int, random: np.random.Gen
              for band in range(BANDS)}
     seconds = step / RATE
     log.append(step, {"loss": float(np.mean(list(bands.values()))), **bands}, {
-        "seconds": seconds, "images_per_second": RATE * batch * random.normal(1, 0.01),
+        "images_per_second": RATE * batch * random.normal(1, 0.01),
         "memory": 612e6}, seconds)
 
 

@@ -107,26 +107,16 @@ class Following:
 
     def curves(self) -> dict[str, Series]:
         """Return what was measured by name, against steps and seconds of training."""
-        rates = self._rates
-        found = self._values | {
-            name: series for name, series in rates.items() if name != "seconds"}
-        clock = rates.get("seconds")
-        if clock is None:
-            return found
-        # The log's own clock begins anew with every sitting; this one counts training alone.
-        return {name: Series(series.steps, _at(series, clock), series.values)
-                for name, series in found.items()}
+        return self._values | self._rates
 
     def marks(self) -> list[Mark]:
         """Return the moments worth a line: resumptions, notices, failures, the end by hand."""
-        clock = self._rates.get("seconds")
         found = []
         for event in self._events:
             told = _told(event)
             step = event.get("step")
             if told is not None and isinstance(step, int):
-                seconds = float(np.interp(step, clock.steps, clock.values)) if (
-                    clock is not None and clock.steps.size) else float(event.get("seconds") or 0)
+                seconds = float(event.get("seconds") or 0)
                 found.append(Mark(step, seconds, told.what, told.level))
         return found
 
@@ -143,24 +133,16 @@ class Following:
     def pace(self) -> Pace:
         """Return how far and how fast the training is, by its records."""
         total, batch = self.run.config.train.steps, self.run.config.train.batch_size
-        clock, memory = self._rates.get("seconds"), self._rates.get("memory")
-        if clock is None or not clock.steps.size:
+        memory = self._rates.get("memory")
+        if memory is None or not memory.steps.size:
             return Pace(self.run.step, total, seconds=self.run.seconds)
-        step, seconds = int(clock.steps[-1]), float(clock.values[-1])
-        before = max(0, clock.steps.size - RATE_OVER)
-        passed = seconds - float(clock.values[before])
-        rate = (step - int(clock.steps[before])) / passed if passed > 0 else 0.0
+        step, seconds = int(memory.steps[-1]), float(memory.seconds[-1])
+        before = max(0, memory.steps.size - RATE_OVER)
+        passed = seconds - float(memory.seconds[before])
+        rate = (step - int(memory.steps[before])) / passed if passed > 0 else 0.0
         left = (total - step) / rate if rate and total >= step else None
-        used = int(memory.values[-1]) if memory is not None and memory.steps.size and (
-            np.isfinite(memory.values[-1])) else 0
+        used = int(memory.values[-1]) if np.isfinite(memory.values[-1]) else 0
         return Pace(step, total, rate * batch, seconds, left, used)
-
-
-def _at(series: Series, clock: Series) -> Any:
-    """Return the seconds of training at a series' steps."""
-    if series.steps.size == clock.steps.size:
-        return clock.values
-    return np.interp(series.steps, clock.steps, clock.values)
 
 
 def _told(event: dict[str, Any]) -> Notice | None:
