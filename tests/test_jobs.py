@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -8,7 +10,7 @@ import pytest
 from PySide6.QtCore import QThread, QTimer
 
 from hybridstudio.errors import StudioError, UsageError
-from hybridstudio.gui.jobs import AT_ONCE, ROOM, Box, Lane, wait_for_all
+from hybridstudio.gui.jobs import AT_ONCE, ROOM, Box, Lane, end_all
 from hybridstudio.messages import Done, Notice, Preview, Progress, Saved, Started
 
 
@@ -37,7 +39,7 @@ def make(qtbot):
         return Studio(lane)
 
     yield made
-    assert wait_for_all(lanes, 5)
+    assert end_all(5)
     qtbot.waitUntil(lambda: not any(lane.busy for lane in lanes))
 
 
@@ -288,3 +290,22 @@ def test_an_exception_in_a_slot_does_not_stop_the_events(qtbot, make):
         idle(qtbot, studio)
     assert [str(e[1]) for e in exceptions] == ["a broken slot"]
     assert isinstance(studio.told[-1], Done)
+
+
+def test_a_program_that_ends_with_a_thread_running_ends_well():
+    code = """
+import time
+from PySide6.QtCore import QCoreApplication
+from hybridstudio.gui.jobs import Lane
+from hybridstudio.messages import Progress
+def work(request):
+    while True:
+        time.sleep(0.01)
+        yield Progress(1, None)
+app = QCoreApplication([])
+lane = Lane("forgotten", engine=work)
+lane.submit("work")
+time.sleep(0.1)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

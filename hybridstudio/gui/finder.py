@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt
+from PySide6.QtGui import QColor, QKeyEvent, QPainter
+from PySide6.QtWidgets import (
+    QDialog,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
 
+from hybridstudio.gui import theme
+from hybridstudio.gui.shelf import Index
 from hybridstudio.gui.theme import GRID
 
 SHOWN = 12
@@ -67,6 +79,7 @@ class Finder(QDialog):
         self.line.installEventFilter(self)
         self.list = QListWidget()
         self.list.setAccessibleName("What was found")
+        self.list.setItemDelegate(_Line(self.list))
         self.list.itemActivated.connect(self._go)
         self.list.itemClicked.connect(self._go)
         column = QVBoxLayout(self)
@@ -75,7 +88,7 @@ class Finder(QDialog):
         column.addWidget(self.line)
         column.addWidget(self.list)
         self.setFixedWidth(min(560, parent.width() - 4 * GRID))
-        self.setFixedHeight(min(440, parent.height() - 4 * GRID))
+        self._tallest = min(440, parent.height() - 10 * GRID)
         self.move(parent.mapToGlobal(parent.rect().topLeft())
                   + QPoint((parent.width() - self.width()) // 2, 6 * GRID))
         self._show("")
@@ -88,9 +101,12 @@ class Finder(QDialog):
     def _show(self, typed: str) -> None:
         self.list.clear()
         for thing in best(typed, self._things)[:SHOWN if typed else None]:
-            item = QListWidgetItem(f"{thing.name}    {thing.kind}", self.list)
+            item = QListWidgetItem(self.list)
             item.setData(_THING, thing)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{thing.name}, {thing.kind}")
         self.list.setCurrentRow(0)
+        lines = max(1, self.list.count()) * _Line.HEIGHT
+        self.setFixedHeight(min(self._tallest, lines + self.line.sizeHint().height() + 4 * GRID))
 
     def _go(self, item: QListWidgetItem | None = None) -> None:
         item = item or self.list.currentItem()
@@ -111,6 +127,30 @@ class Finder(QDialog):
                 self._go()
                 return True
         return super().eventFilter(watched, event)
+
+
+class _Line(QStyledItemDelegate):
+    """Paints what was found: its name on the left, its kind and its keys on the right."""
+
+    HEIGHT = 28
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Give every line the same height."""
+        return QSize(200, self.HEIGHT)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Draw one line."""
+        thing, colours = index.data(_THING), theme.palette()
+        place = option.rect.adjusted(GRID, 0, -GRID, 0)
+        painter.save()
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(option.rect, QColor(colours.hover))
+        painter.setPen(QColor(colours.text))
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(place, middle | Qt.AlignmentFlag.AlignLeft, thing.name)
+        painter.setPen(QColor(colours.muted))
+        painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, thing.kind)
+        painter.restore()
 
 
 _THING = Qt.ItemDataRole.UserRole

@@ -13,8 +13,8 @@ replace older ones that were not taken yet; everything else arrives, in order.
 
 from __future__ import annotations
 
+import atexit
 import collections
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -189,11 +189,6 @@ class Lane(QObject):
             self._job.pause(on)
             self._enter("paused" if on else "running")
 
-    def wait(self, seconds: float) -> bool:
-        """Block until the thread has ended, without telling; returns whether it has."""
-        job = self._job
-        return job is None or job.wait(int(seconds * 1000))
-
     # --- inside -----------------------------------------------------------------------------------
 
     def _begin(self, request: Any) -> None:
@@ -201,6 +196,7 @@ class Lane(QObject):
         self._is_stale = self._is_over = False
         self._job = Job(request, self._engine, self)
         self._job.finished.connect(self._ended)
+        _running.add(self._job)
         self._enter("starting")
         self._timer.start()
         self._job.start()
@@ -224,6 +220,7 @@ class Lane(QObject):
         self._look(seconds=1.0)
         self._job = None
         job.wait()
+        _running.discard(job)
         job.deleteLater()
         if self._is_stale and self._next is None:
             self.told.emit(Done("stopped"))  # replaced, and the replacement was stopped
@@ -239,10 +236,16 @@ class Lane(QObject):
             self.state_changed.emit(state)
 
 
-def wait_for_all(lanes: list[Lane], seconds: float) -> bool:
-    """Stop lanes and block until their threads have ended; returns whether all have."""
-    for lane in lanes:
-        with contextlib.suppress(RuntimeError):  # already deleted
-            lane.stop()
+_running: set[Job] = set()
+
+
+@atexit.register
+def end_all(seconds: float = 10.0) -> bool:
+    """Stop every thread and block until all have ended; returns whether they have.
+
+    Called once more when Python ends: Qt aborts a program that ends with a thread running.
+    """
     until = time.monotonic() + seconds
-    return all(lane.wait(max(0.0, until - time.monotonic())) for lane in lanes)
+    for job in (jobs := list(_running)):
+        job.stop()
+    return all(job.wait(max(0, int(1000 * (until - time.monotonic())))) for job in jobs)

@@ -22,6 +22,7 @@ class Log(QPlainTextEdit):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setObjectName("log")
         self.setReadOnly(True)
         self.setMaximumBlockCount(LINES)
         self.setAccessibleName("Log")

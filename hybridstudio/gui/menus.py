@@ -55,8 +55,9 @@ def things(window: Window) -> Iterator[Found]:
                     f"run, {entry.state_text}", partial(window.open_run, entry.path))
     for name in presets.names():
         yield Found(name, "preset", partial(_open_preset, window, name))
+    pages = {panel.TITLE for panel in window.panels.values()}
     for action in actions(window):
-        if action.isEnabled():
+        if action.isEnabled() and action.text() not in pages:
             keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
             yield Found(_plain(action), f"action  {keys}".rstrip(), action.trigger)
 

@@ -127,8 +127,10 @@ def _dress(app: QApplication, scheme: Qt.ColorScheme, sheet: bool = True) -> Non
     app.setPalette(_qt_palette(colours))
     names = {name: value for name, value in vars(colours).items() if isinstance(value, str)}
     if sheet:
-        style = (paths.resources() / "style" / "studio.qss").read_text(encoding="utf-8")
-        app.setStyleSheet(Template(style).substitute(names))
+        folder = paths.resources() / "style"
+        style = (folder / "studio.qss").read_text(encoding="utf-8")
+        app.setStyleSheet(Template(style).substitute(
+            names, style=folder.as_posix(), shade="dark" if is_dark else "light"))
     for widget in app.allWidgets():
         for target in (widget, *widget.actions()):
             if name := target.property("iconName"):

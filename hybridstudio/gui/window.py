@@ -11,13 +11,13 @@ import os
 from pathlib import Path
 from typing import Any, TypeVar
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QMainWindow, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMainWindow, QTabWidget
 
 from hybridstudio import runs
 from hybridstudio.errors import StudioError
-from hybridstudio.gui import jobs, menus, opening, theme
+from hybridstudio.gui import jobs, layout, menus, opening, steering, theme
 from hybridstudio.gui.anatomy import Panel
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.jobs import Engine, Lane
@@ -73,7 +73,8 @@ class Window(QMainWindow):
         self.warming = Lane("warm-up", engine=warm_up, parent=self)
         self.library = Library()
         self.panels: dict[str, Panel] = {name: kind() for name, kind in PANELS.items()}
-        self._build()
+        self.tabs, self.banner, self.log, self.status = QTabWidget(), Card(), Log(), StatusBar()
+        self.splitters = layout.build(self)
         self._connect()
         menus.build(self)
         self.setAcceptDrops(True)
@@ -84,43 +85,6 @@ class Window(QMainWindow):
         self._leaving.stuck.connect(self._tell_stuck)
         self._leaving.left.connect(self.close)
         self._show_title()
-
-    # --- layout -----------------------------------------------------------------------------------
-
-    def _build(self) -> None:
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        self.tabs.setAccessibleName("Pages")
-        for name, panel in self.panels.items():
-            place = self.tabs.addTab(panel, panel.TITLE)
-            self.tabs.setTabToolTip(place, panel.SAYS)
-            self.tabs.tabBar().setAccessibleTabName(place, panel.TITLE)
-            panel.setObjectName(name)
-        self.banner, self.log, self.status = Card(), Log(), StatusBar()
-        self.banner.hide()
-        self.log.hide()
-        centre = QWidget()
-        column = QVBoxLayout(centre)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.banner)
-        column.addWidget(self.tabs, 1)
-        across = QSplitter(Qt.Orientation.Horizontal)
-        across.addWidget(self.library)
-        across.addWidget(centre)
-        across.setSizes([220, 1060])
-        across.setStretchFactor(1, 1)
-        across.setCollapsible(1, False)
-        down = QSplitter(Qt.Orientation.Vertical)
-        down.addWidget(across)
-        down.addWidget(self.log)
-        down.setSizes([640, 140])
-        down.setStretchFactor(0, 1)
-        down.setCollapsible(0, False)
-        self.splitters = {"across": across, "down": down}
-        self.library.setMinimumWidth(160)
-        self.setCentralWidget(down)
-        self.setStatusBar(self.status)
 
     def _connect(self) -> None:
         for panel in self.panels.values():
@@ -214,7 +178,8 @@ class Window(QMainWindow):
     def _grant(self, wish: Wish, asker: Panel | None) -> None:
         match wish:
             case Stop() | Pause() | Save():
-                self._steer(wish)
+                steering.steer(wish, self.training, self.trained)
+                self._show_title()
             case Cancel():
                 if asker is self._asker:
                     self.interactive.stop()
@@ -243,26 +208,6 @@ class Window(QMainWindow):
             self._asker.on_event(Done("stopped"))  # it hears no more of its own work
         self._asker = asker
         self.interactive.submit(request)
-
-    def _steer(self, wish: Stop | Pause | Save) -> None:
-        """Speak to a training through its folder, so that one elsewhere obeys as one in here."""
-        run = wish.run or self.trained
-        if run is None:
-            return
-        ours = self.training.busy and run == self.trained
-        match wish:
-            case Stop():
-                self.training.stop() if ours else runs.post(run, "stop")
-            case Save():
-                runs.post(run, "save")
-            case Pause(on=on) if ours and not run.is_dir():  # its data is still being prepared
-                self.training.pause(on)
-            case Pause(on=True):
-                runs.post(run, "pause")
-            case Pause():
-                self.training.pause(False)
-                runs.withdraw(run)
-        self._show_title()
 
     # --- what is told -----------------------------------------------------------------------------
 
