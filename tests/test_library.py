@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLineEdit
+
 from hybridstudio import paths, runs
 from hybridstudio.gui.panels.denoise import DenoisePanel
 from hybridstudio.gui.panels.welcome import WelcomePanel
-from hybridstudio.messages import (
-    Train,
-)
+from hybridstudio.messages import Train
 
 # --- the library ----------------------------------------------------------------------------------
 
@@ -128,3 +129,24 @@ def test_the_example_waits_for_another_training(window, qtbot, canned, begin):
     page.try_it.click()
     assert "training is running" in page._error.text
     assert page.try_it.isEnabled()
+
+
+def test_a_name_is_typed_over_in_place(window, qtbot, run):
+    listed(window, qtbot, run)
+    window.library._edit(run)
+    editor = window.library.own.findChild(QLineEdit)
+    assert editor.text() == run.name
+    editor.selectAll()
+    qtbot.keyClicks(editor, "better")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: paths.runs() / "better" in window.library.entries)
+    assert not run.exists()
+
+
+def test_a_click_and_enter_open_what_is_listed(window, qtbot, run):
+    listed(window, qtbot, run)
+    row = window.library.own.visualItemRect(window.library.own.item(0))
+    qtbot.mouseClick(window.library.own.viewport(), Qt.MouseButton.LeftButton, pos=row.center())
+    assert window.run == run
+    qtbot.keyClick(window.library.own, Qt.Key.Key_Return)
+    assert window.page is window.panels["train"]

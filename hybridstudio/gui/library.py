@@ -76,7 +76,7 @@ class Library(QWidget):
             part.customContextMenuRequested.connect(
                 lambda place, part=part: self._show_menu(part, place))
             part.delete_wanted.connect(lambda: self.remove(self.current()))
-        self.own.itemDelegate().commitData.connect(self._renamed)
+        self.own.renamed.connect(self.rename)
         theme.changed.connect(self._repaint)
         self.lane = Lane("library", newest_wins=True, engine=listed, parent=self)
         self.lane.told.connect(self._take)
@@ -107,8 +107,11 @@ class Library(QWidget):
             self._told[path] = state, step
         elif self._told.pop(path, None) is not None:
             self.refresh()
-        if state and path in self.entries:
-            self._put(with_progress(self.entries[path], state, step))
+        before = self.entries.get(path)
+        if state and before is not None:
+            now = with_progress(before, state, step)
+            if (now.state, round(200 * now.share)) != (before.state, round(200 * before.share)):
+                self._put(now)  # at most every half per cent: a repaint costs more than a step
 
     def current(self) -> Path | None:
         """Return the run that is selected."""
@@ -131,14 +134,15 @@ class Library(QWidget):
     _wanted: Path | None = None
 
     def _take(self, event: object) -> None:
-        if not isinstance(event, Listed):
+        if not isinstance(event, Listed) or (
+                self.own.state() == QAbstractItemView.State.EditingState):  # a name is being typed
             return
         self.entries = {entry.path: entry for entry in event.shipped + event.own}
         for path, (state, step) in self._told.items():
             if path in self.entries:
                 self.entries[path] = with_progress(self.entries[path], state, step)
         order = tuple(e.path for e in event.shipped), tuple(e.path for e in event.own)
-        if order != self._order and self.own.state() != QAbstractItemView.State.EditingState:
+        if order != self._order:
             self._order = order
             wanted = self.current() or self._wanted
             self.shipped.fill([self.entries[path] for path in order[0]])
@@ -263,12 +267,6 @@ class Library(QWidget):
         for item in self.own.lines():
             if item.data(ENTRY).path == path:
                 self.own.editItem(item)
-
-    def _renamed(self, editor: QWidget) -> None:
-        item = self.own.currentItem()
-        text = editor.property("text")
-        if item is not None and isinstance(text, str):
-            self.rename(item.data(ENTRY).path, text)
 
 
 def _heading(text: str) -> QLabel:

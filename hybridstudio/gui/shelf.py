@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from PySide6.QtCore import (
+    QAbstractItemModel,
     QModelIndex,
     QPersistentModelIndex,
     QRect,
@@ -136,7 +137,16 @@ def _thumbnail(file: Path, _changed: int, size: int) -> QImage | None:
 
 
 class Line(QStyledItemDelegate):
-    """Paints an Entry: picture, name, state with a dot, and a thin bar while it trains."""
+    """Paints an Entry: picture, name, state with a dot, and a thin bar while it trains.
+
+    `renamed` tells the path and the new name that was typed over the old one.
+    """
+
+    renamed = Signal(object, str)
+
+    def setModelData(self, editor: QWidget, model: QAbstractItemModel, index: Index) -> None:
+        """Tell what was typed; the line changes when the folder has."""
+        self.renamed.emit(index.data(ENTRY).path, str(editor.property("text")))
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """Give every line the room of its picture."""
@@ -212,11 +222,14 @@ class Shelf(QListWidget):
     """A plain list whose lines are Entries."""
 
     delete_wanted = Signal()
+    renamed = Signal(object, str)  # path, name
 
     def __init__(self, says: str) -> None:
         super().__init__()
         self.setAccessibleName(says)
-        self.setItemDelegate(Line(self))
+        line = Line(self)
+        line.renamed.connect(self.renamed)
+        self.setItemDelegate(line)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMouseTracking(True)
         self.setUniformItemSizes(True)
