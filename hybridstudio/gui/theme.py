@@ -187,6 +187,7 @@ def say(label: QLabel, role: Role) -> QLabel:
     Its colour is a role of the palette, so that it follows the colours without being told.
     """
     scale, bold = {"title": (1.35, True), "heading": (1.0, True)}.get(role, (1.0, False))
+    label.setProperty("role", role)
     label.setFont(font(scale, bold))
     label.setForegroundRole({"muted": QPalette.ColorRole.PlaceholderText,
                              "error": QPalette.ColorRole.BrightText}.get(
