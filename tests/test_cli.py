@@ -223,7 +223,7 @@ def test_train_asks_for_what_was_said(capsys, play, home):
     assert asked == [Train(changed, Path("my run"), 3, None, "cpu", Path("d"))]
     told = capsys.readouterr().out
     assert "unet: 1,234 parameters" in told
-    assert "loss 0.5 · 12.5 steps/s · 1 min 05 s left · 1.2 GB" in told
+    assert "loss 0.5 · 12.5 steps/s · 1 min 5 s left · 1.2 GB" in told
     assert "band" not in told
     assert "The disk is nearly full" in told
     assert "saved step 3" in told

@@ -114,7 +114,7 @@ def test_numbers_and_times_read_like_print():
     assert [number(value) for value in (0, 0.03124, 20_000, 3.2e-6, float("nan"), 1e12)] == [
         "0", "0.0312", "20,000", "3.2e-6", "no number", "1e12"]
     assert [duration(value) for value in (0.5, 40, 90, 7500, 86_400 * 3.1)] == [
-        "0.5 s", "40 s", "1:30 min", "2:05 h", "3.1 days"]
+        "0.5 s", "40 s", "1 min 30 s", "2 h 5 min", "3 d 2 h"]
 
 
 # --- the plot ---------------------------------------------------------------------------------

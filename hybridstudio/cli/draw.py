@@ -11,10 +11,11 @@ import typer
 
 from hybridstudio import pictures, runs
 from hybridstudio.cli import options, watch
-from hybridstudio.cli.screen import Screen, duration, number, screen_of
+from hybridstudio.cli.screen import Screen, screen_of
 from hybridstudio.config import SAMPLERS, RunConfig
 from hybridstudio.errors import StudioError, UsageError
 from hybridstudio.messages import Draw, Event, Frame, Images
+from hybridstudio.telling import duration, number
 
 STRIP = 11  # moments in a strip unless --frames says otherwise
 ANIMATION = 60  # and in an animation

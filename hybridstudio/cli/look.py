@@ -14,9 +14,10 @@ from hybridstudio import paths
 from hybridstudio import presets as shelf
 from hybridstudio import runs as folders
 from hybridstudio.cli import options
-from hybridstudio.cli.screen import COLOURS, duration, screen_of
+from hybridstudio.cli.screen import COLOURS, screen_of
 from hybridstudio.config import RunConfig
 from hybridstudio.errors import StudioError, UsageError
+from hybridstudio.telling import duration
 
 # Size, channels and number of classes of the data sets whose pictures are all alike.
 NATIVE = {

@@ -9,9 +9,10 @@ import typer
 
 from hybridstudio import config, presets, runs
 from hybridstudio.cli import options, watch
-from hybridstudio.cli.screen import Screen, duration, number, screen_of
+from hybridstudio.cli.screen import Screen, screen_of
 from hybridstudio.errors import UsageError
 from hybridstudio.messages import Resume, Train
+from hybridstudio.telling import duration, number
 
 
 def train(

@@ -14,8 +14,10 @@ from typing import cast
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
-from hybridstudio.cli.screen import Screen, duration, number, size
+from hybridstudio import telling
+from hybridstudio.cli.screen import Screen
 from hybridstudio.messages import Done, Event, Frame, Notice, Progress, Request, Saved, Started
+from hybridstudio.telling import duration, number
 
 EVERY = 5.0  # seconds between plain lines where the output is no terminal
 
@@ -173,5 +175,5 @@ def progress_words(event: Progress, short: bool = False) -> str:
     if event.left is not None:
         words.append(f"{duration(event.left)} left")
     if event.memory:
-        words.append(size(event.memory))
+        words.append(telling.bytes(event.memory))
     return " · ".join(words)

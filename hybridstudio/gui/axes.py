@@ -1,4 +1,4 @@
-"""Axes and numbers that read like print: 20,000 steps, 1:30 h, 0.0031."""
+"""Axes whose numbers read like print: 20,000 steps, 1 h 30 min, 0.0031."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyqtgraph as pg
+
+from hybridstudio.telling import duration, number
 
 # Distances of ticks on a clock, in seconds.
 _CLOCK = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200)
@@ -64,26 +66,3 @@ def _log_ticks(low: float, high: float, size: float) -> list[float]:
         if not kept or tick - kept[-1] >= apart:
             kept.append(tick)
     return kept
-
-
-def number(value: float) -> str:
-    """Write a number for reading: 20,000, 0.0312, 3.2e-6."""
-    if not np.isfinite(value):
-        return "no number" if np.isnan(value) else str(value)
-    if value == 0 or 1000 <= abs(value) < 1e9:
-        return f"{value:,.0f}"
-    return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
-
-
-def duration(seconds: float) -> str:
-    """Write a time: 40 s, 1:30 min, 2:05 h, 3.1 days."""
-    if not np.isfinite(seconds):
-        return "?"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.3g} s" if 0 < seconds < 10 else f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02} min"
-    if whole < 48 * 3600:
-        return f"{whole // 3600}:{whole % 3600 // 60:02} h"
-    return f"{seconds / 86400:.1f} days"
