@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -51,20 +51,23 @@ def draw(request: Draw) -> Iterator[Event]:
         began = time.perf_counter()
         finished: list[Images] = []
         nfe = 0
-        for first in range(0, request.count, request.batch):
-            part = min(request.batch, request.count - first)
-            noise = torch.Generator().manual_seed(request.seed)
-            if first:  # a picture is the same however many are drawn at once
-                torch.randint(2**62, (first,), generator=noise)
-            for moment in _moments(family, plan(first, part), noise, on, dtype):
-                seconds = time.perf_counter() - began
-                if request.frames:
-                    yield frame(moment, seconds)
-                yield Progress(moment.step + moment.steps * (first // request.batch),
-                               moment.steps * -(-request.count // request.batch), "steps",
-                               seconds=seconds)
-            finished.append(as_images(moment.x_t))
-            nfe = moment.nfe
+        was_training = family.training  # the raw weights of a training are its own networks
+        family.eval()
+        try:
+            for first in range(0, request.count, request.batch):
+                part = min(request.batch, request.count - first)
+                noise = torch.Generator().manual_seed(request.seed)
+                if first:  # a picture is the same however many are drawn at once
+                    torch.randint(2**62, (first,), generator=noise)
+                for moment in _moments(family, plan(part), noise, on, dtype):
+                    seconds = time.perf_counter() - began
+                    if request.frames:
+                        yield frame(moment, seconds)
+                    yield _progress(request, first, moment, seconds)
+                finished.append(as_images(moment.x_t))
+                nfe = moment.nfe
+        finally:
+            family.train(was_training)
         seconds = time.perf_counter() - began
     sampler = request.sampler or run.config.sample.sampler
     yield Done("finished", {
@@ -74,14 +77,22 @@ def draw(request: Draw) -> Iterator[Event]:
     }, np.concatenate(finished))
 
 
-def preview(learner: Learner) -> Images:
-    """Draw a training's preview from its fixed noise with the EMA weights."""
+def _progress(request: Draw, first: int, moment: Moment, seconds: float) -> Progress:
+    """Tell how far a drawing in batches is; the last moment of each takes no evaluation."""
+    done = moment.step + moment.steps * (first // request.batch)
+    total = moment.steps * -(-request.count // request.batch)
+    rate = done / seconds if seconds else 0.0
+    left = (total - done) / rate if rate else None
+    return Progress(done, total, "steps", {}, seconds, rate, left)
+
+
+def preview(learner: Learner) -> Iterator[Moment]:
+    """Draw a training's preview from its fixed noise with the EMA weights, moment by moment."""
     sample = learner.config.sample
     plan = DrawPlan(learner.config.shape, sample.count, sample.sampler, sample.nfe, sample.eta,
                     sample.guidance)
     noise = torch.Generator().manual_seed(sample.seed)
-    moments = _moments(learner.ema, plan, noise, learner.on, learner.dtype)
-    return as_images(deque(moments, maxlen=1).pop().x_t)
+    return _moments(learner.ema, plan, noise, learner.on, learner.dtype)
 
 
 def _moments(family: Family, plan: DrawPlan, noise: torch.Generator, on: torch.device,
@@ -120,14 +131,14 @@ def _check(request: Draw, config: RunConfig) -> None:
         raise ConfigError(problems, "the drawing")
 
 
-def _plan(request: Draw, config: RunConfig, on: torch.device) -> Callable[[int, int], DrawPlan]:
-    """Return what makes the plan of each batch: its first picture and its size."""
+def _plan(request: Draw, config: RunConfig, on: torch.device) -> Callable[[int], DrawPlan]:
+    """Return what makes the plan of a batch from its size."""
     sample, shape = config.sample, config.shape
     image = None
     if request.image is not None:
         image = _fitted(request.image, config).to(on)
 
-    def plan(first: int, count: int) -> DrawPlan:
+    def plan(count: int) -> DrawPlan:
         labels = None
         if request.label is not None:
             labels = torch.full((count,), request.label, device=on)
@@ -174,9 +185,12 @@ def _family(run: runs.Run, request: Draw, on: torch.device) -> Generator[Notice,
 def model(run: runs.Run, which: Weights, step: int | None, on: torch.device,
           ) -> Generator[Notice, None, Family]:
     """Return a run's networks with the weights of one of its checkpoints, the newest if None."""
+    if which == "raw" and run.shipped:
+        raise UsageError(f"{run.name} ships its averaged weights only",
+                         "models that ship hold no raw weights", "draw with the EMA weights")
     wanted = step if step is not None else (run.checkpoints[-1] if run.checkpoints else None)
-    key = (run.path.resolve(), wanted, which, str(on))
-    if wanted is not None and key in _models:
+    key = _key(run, wanted, which, on)
+    if key is not None and key in _models:
         _models.move_to_end(key)
         return _models[key]
     stem = "ema" if which == "ema" else "model"
@@ -193,10 +207,23 @@ def model(run: runs.Run, which: Weights, step: int | None, on: torch.device,
     saved = {name: value for name, value in kept.tensors[stem].items() if name.startswith(drawn)}
     load_into(expected, saved, f"the weights of {run.name}")
     family.eval().requires_grad_(False)
-    _models[(run.path.resolve(), kept.step, which, str(on))] = family
+    if (key := _key(run, kept.step, which, on)) is not None:
+        _models[key] = family
     while len(_models) > KEPT_MODELS:
         _models.popitem(last=False)
     return family
+
+
+def _key(run: runs.Run, step: int | None, which: Weights,
+         on: torch.device) -> tuple[Any, ...] | None:
+    """Name a checkpoint's networks; another run may have taken the same folder since."""
+    if step is None:
+        return None
+    try:
+        made = (runs.checkpoint_path(run.path, step) / "manifest.json").stat().st_mtime_ns
+    except OSError:
+        return None
+    return run.path.resolve(), step, made, which, str(on)
 
 
 # --- pictures -------------------------------------------------------------------------------------
