@@ -118,11 +118,11 @@ Request = Train | Resume | Draw | Browse | Noise | Probe
 
 @dataclass(frozen=True)
 class Started:
-    """The work begins: what it is in a few words, the run's folder, device and network sizes."""
+    """The work begins: what it is, its run, the device (empty: no matter), the networks' sizes."""
 
     what: str
     run: Path | None = None
-    device: str = "cpu"
+    device: str = ""
     parameters: Mapping[str, int] = field(default_factory=dict)
 
 

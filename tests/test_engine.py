@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -237,10 +238,44 @@ class TestResume:
         assert of(Notice, events)
         assert_same_run(whole, broken)
 
-    def test_goes_on_for_more_steps(self, trained: Path) -> None:
-        done = list(engine.run(Resume(trained, steps=30, device="cpu")))[-1]
+    def test_goes_on_for_more_steps_and_remembers_how_many(self, trained: Path) -> None:
+        until(engine.run(Resume(trained, steps=34, device="cpu")), 28)
+        assert runs.read(trained).config.train.steps == 34
+        done = list(engine.run(Resume(trained, device="cpu")))[-1]
         assert isinstance(done, Done)
-        assert done.result["steps"] == 30
+        assert done.result["steps"] == 34
+
+    def test_what_is_left_of_a_budget_is_remembered(self, tiny: RunConfig, tmp_path: Path) -> None:
+        run = tmp_path / "run"
+        config = with_values(tiny, {"train.steps": 10**6})
+        until(engine.run(Train(config, run, budget=0.6, device="cpu")), 5)
+        done = list(engine.run(Resume(run, device="cpu")))[-1]
+        assert isinstance(done, Done)
+        assert done.outcome == "budget"
+        assert done.result["seconds"] < 0.9
+
+    def test_drawing_raw_weights_while_training_changes_nothing(
+        self, tiny: RunConfig, tmp_path: Path
+    ) -> None:
+        whole, looked_at = tmp_path / "whole", tmp_path / "looked-at"
+        list(engine.run(Train(tiny, whole, device="cpu")))
+        for event in engine.run(Train(tiny, looked_at, device="cpu")):
+            if isinstance(event, Progress) and event.step == 8:
+                list(engine.run(Draw(looked_at, 2, nfe=3, weights="raw", device="cpu")))
+        assert_same_run(whole, looked_at)
+
+    def test_a_folder_that_vanishes_is_saved_elsewhere(
+        self, tiny: RunConfig, tmp_path: Path
+    ) -> None:
+        run = tmp_path / "run"
+        training = engine.run(Train(tiny, run, device="cpu"))
+        for event in training:
+            if isinstance(event, Progress) and event.step == 8:
+                break
+        shutil.rmtree(run)
+        with pytest.raises(StudioError, match="instead"):
+            training.close()  # type: ignore[attr-defined]
+        assert checkpoints.available(runs.find("run"))[-1] == 8
 
 
 class TestDrawing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,13 +17,16 @@ from hybridstudio.engine.checkpoints import load_into
 from hybridstudio.families import FAMILIES, Batch, Family
 from hybridstudio.nets.unet import Dropout
 
+_building = threading.Lock()
+
 EMA_WARMUP = 10  # steps after which the moving average may reach back further than they do
 
 
 def build(config: RunConfig, on: torch.device) -> Family:
     """Make a family's networks on a device, their weights drawn from the run's seed."""
-    # Layers initialise themselves from the global generator: borrow it, and give it back as it was.
-    with torch.random.fork_rng(devices=[]):
+    # Layers initialise themselves from the global generator: borrow it, one thread at a time, and
+    # give it back as it was.
+    with _building, torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
         family = FAMILIES[config.model.family](config)
     return family.to(on).to(memory_format=torch.channels_last)
@@ -119,12 +123,15 @@ class Learner:
         norm = torch.nn.utils.clip_grad_norm_(weights, limit, foreach=True)
         bad = ~norm.isfinite()
         self.skipped = torch.where(bad, self.skipped + 1, 0.0)
+        self._norms[f"grad_norm/{name}"] = norm.detach()
+        if self.on.type == "mps" and bool(bad):  # its fused optimisers do not heed found_inf
+            optimiser.zero_grad(set_to_none=True)
+            return
         # The fused optimisers leave everything as it is where found_inf is set: no sync is needed.
         optimiser.found_inf = bad.float()  # type: ignore[attr-defined]
         optimiser.grad_scale = None  # type: ignore[attr-defined]
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        self._norms[f"grad_norm/{name}"] = norm.detach()
 
     @torch.no_grad()
     def _average(self) -> None:

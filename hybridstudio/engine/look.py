@@ -45,11 +45,10 @@ def browse(request: Browse) -> Iterator[Event]:
     if request.label is not None:
         chosen = chosen[dataset.labels == request.label]
     indices = chosen[request.offset:request.offset + request.count]
-    counts = np.bincount(dataset.labels, minlength=len(dataset.classes))
     yield Browsed(
         dataset.name, len(dataset.images), np.ascontiguousarray(dataset.images[indices]),
         tuple(map(int, indices)), tuple(map(int, dataset.labels[indices])), dataset.classes,
-        tuple(map(int, counts)), tuple(dataset.skipped[:SKIPPED_TOLD]), dataset.skipped_count)
+        dataset.counts, tuple(dataset.skipped[:SKIPPED_TOLD]), dataset.skipped_count)
     yield Done("finished", {"name": dataset.name, "total": len(dataset.images)})
 
 

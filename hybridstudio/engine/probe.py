@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import torch
 
 from hybridstudio import data, paths
-from hybridstudio.config import RunConfig
+from hybridstudio.config import parse
 from hybridstudio.engine import lanes, runtime
 from hybridstudio.engine.learner import Learner, parameters
 from hybridstudio.families import Batch
-from hybridstudio.messages import Done, Event, Probe, Probed, Started
+from hybridstudio.messages import Done, Event, Probe, Probed, Progress, Started
 
 STEPS = 3  # timed, after one that warms up
 BUDGET = 5.0  # seconds after which what was timed has to do
@@ -25,7 +25,7 @@ def probe(request: Probe) -> Iterator[Event]:
     if config.data.size is None or config.data.channels is None or not config.data.classes:
         dataset = yield from data.load(config.data, paths.data_root(request.data_root))
         config = config.model_copy(update={"data": data.resolved(config.data, dataset)})
-        config = RunConfig.model_validate(config.model_dump())
+        config = parse(config.model_dump())
     on = runtime.device(request.device)
     learner = Learner(config, on)
     stream = learner.streams["noise"]
@@ -43,7 +43,7 @@ def probe(request: Probe) -> Iterator[Event]:
             learner.learn(batch, 0.0)
             learner.meters.read()  # waits for the device
         seconds.append(time.perf_counter() - began - waited.seconds)
-        yield from ()
+        yield Progress(len(seconds), STEPS + 1, "steps", seconds=sum(seconds))
     each = min(seconds[1:] or seconds)
     memory = max(runtime.memory(on), before)
     yield Probed(each, memory, each * config.train.steps, parameters(learner.family))

@@ -16,6 +16,8 @@ from hybridstudio.config import TrainConfig
 from hybridstudio.errors import UsageError
 from hybridstudio.messages import Device
 
+_PROCESS = psutil.Process()
+
 
 def device(asked: Device) -> torch.device:
     """Return the device asked for, or with `auto` the best there is; UsageError if it is absent."""
@@ -94,7 +96,7 @@ def memory(on: torch.device) -> int:
     """Return the bytes in use: of the GPU for CUDA, of this process otherwise."""
     if on.type == "cuda":
         return torch.cuda.memory_reserved(on)
-    return psutil.Process().memory_info().rss
+    return _PROCESS.memory_info().rss
 
 
 def describe(on: torch.device, dtype: torch.dtype) -> str:

@@ -7,6 +7,7 @@ posted into its folder (`save`, `stop`, `pause`), so that a window can steer one
 from __future__ import annotations
 
 import collections
+import contextlib
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -15,12 +16,13 @@ from typing import Any, Literal
 import torch
 
 from hybridstudio import data, paths, runs
-from hybridstudio.config import RunConfig, with_values
+from hybridstudio.config import parse, with_values
+from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.engine import checkpoints, lanes, runtime
-from hybridstudio.engine.draw import preview
+from hybridstudio.engine.draw import as_images, preview
 from hybridstudio.engine.feed import Feed, Order
 from hybridstudio.engine.learner import Learner, parameters
-from hybridstudio.errors import StudioError, UsageError
+from hybridstudio.errors import StudioError, UsageError, translate
 from hybridstudio.messages import (
     Done,
     Event,
@@ -50,11 +52,12 @@ def train(request: Train) -> Iterator[Event]:
         config = with_values(config, {"train.steps": request.steps})
     dataset = yield from data.load(config.data, paths.data_root(request.data_root))
     config = config.model_copy(update={"data": data.resolved(config.data, dataset)})
-    config = RunConfig.model_validate(config.model_dump())  # the shape is known now: check it
+    config = parse(config.model_dump(), "the config")  # the shape is known now: check it
     learner = Learner(config, runtime.device(request.device))
     session = Session(learner, dataset, request.out, request.budget)
     runs.create(request.out, config)
-    yield from _sitting(session, "started")
+    with runs.lock(request.out):
+        yield from session.run("started")
 
 
 def resume(request: Resume) -> Iterator[Event]:
@@ -63,25 +66,16 @@ def resume(request: Resume) -> Iterator[Event]:
     if run.shipped:
         raise UsageError("A model that ships is read-only", f"{run.path} came with the program",
                          "train its preset into a run of your own")
-    config = run.config
-    if request.steps is not None:
-        config = with_values(config, {"train.steps": request.steps})
-    dataset = yield from data.load(config.data, paths.data_root(request.data_root))
-    learner = Learner(config, runtime.device(request.device))
-    yield from _sitting(Session(learner, dataset, run.path, request.budget), "resumed")
-
-
-def _sitting(session: Session, began: str) -> Iterator[Event]:
-    """Hold the run's lock while it trains, and make it known to drawing in this process."""
-    place = session.folder.resolve()
-    with runs.lock(session.folder) as taken_over:
+    with runs.lock(run.path) as taken_over:
         if taken_over is not None:
             yield taken_over
-        lanes.live[place] = session.learner
-        try:
-            yield from session.run(began)
-        finally:
-            del lanes.live[place]
+        config = run.config
+        if request.steps is not None and request.steps != config.train.steps:
+            config = with_values(config, {"train.steps": request.steps})
+            runs.rewrite(run.path, config)
+        dataset = yield from data.load(config.data, paths.data_root(request.data_root))
+        learner = Learner(config, runtime.device(request.device))
+        yield from Session(learner, dataset, run.path, request.budget).run("resumed")
 
 
 class Session:
@@ -89,7 +83,8 @@ class Session:
 
     def __init__(self, learner: Learner, dataset: data.Dataset, folder: Path,
                  budget: float | None) -> None:
-        self.learner, self.folder, self.budget = learner, folder, budget
+        self.learner, self.folder = learner, folder
+        self.budget = budget  # seconds of training, those of earlier sittings among them
         self.config = learner.config.train
         self.order = Order(len(dataset.images), self.config.batch_size, learner.streams["data"])
         self.feed = Feed(dataset, learner.on, flip=learner.config.data.flip,
@@ -108,9 +103,10 @@ class Session:
         """Train until the steps or the budget are used up; save at the end and when stopped."""
         if began == "resumed":
             yield from self._restore()
-        learner = self.learner
+        learner, place = self.learner, self.folder.resolve()
         self.first_step = learner.step
         self.log = runs.MetricsLog(self.folder, self.before)
+        lanes.live[place] = learner
         try:
             self._mark(began)
             yield Started(self.folder.name, self.folder,
@@ -123,13 +119,14 @@ class Session:
         except GeneratorExit:
             # Every yield stands at a step boundary, so what is saved here is whole.
             if self.saved_step != learner.step:
-                self._write_checkpoint()
+                self._save_at_once()
             self._mark("done", outcome="stopped")
             raise
         except Exception as error:
             self._mark("failed", what=str(error).partition("\n")[0])
             raise
         finally:
+            del lanes.live[place]
             self.log.close()
 
     def result(self) -> dict[str, Any]:
@@ -148,9 +145,9 @@ class Session:
     def _train(self) -> Generator[Event, None, Outcome]:
         learner, config = self.learner, self.config
         if learner.step == 0:
-            yield self._preview()
+            yield from self._preview()
         while learner.step < config.steps:
-            if self.budget is not None and self.active >= self.budget:
+            if self.budget is not None and self.before + self.active >= self.budget:
                 return "budget"
             if (yield from self._listen()) == "stop":
                 return "stopped"
@@ -158,15 +155,13 @@ class Session:
             with lanes.training_step() as waited:
                 batch = self.feed.batch(self.order.next(), learner.streams["augment"])
                 learner.learn(batch, self._share())
-            events: list[Event] = []
-            if learner.step % config.log_every == 0:
-                events += self._log_point()
-            if learner.step % config.preview_every == 0:
-                events.append(self._preview())
+            notices = self._log_point() if learner.step % config.log_every == 0 else []
             seconds = time.perf_counter() - began - waited.seconds
             self.active += seconds
             self._step_seconds.append(seconds)
-            yield from events
+            yield from notices
+            if learner.step % config.preview_every == 0:
+                yield from self._preview()
             if learner.step % config.save_every == 0:
                 yield from self._save()
             yield self._progress()
@@ -175,14 +170,15 @@ class Session:
     def _share(self) -> float:
         """Return how much of the training is over, in [0, 1]: by steps, or by the budget."""
         by_steps = self.learner.step / self.config.steps
-        return max(by_steps, self.active / self.budget) if self.budget else by_steps
+        by_time = (self.before + self.active) / self.budget if self.budget else 0.0
+        return max(by_steps, by_time)
 
     def _progress(self) -> Progress:
         steps = self.config.steps - self.learner.step
         rate = len(self._step_seconds) / (sum(self._step_seconds) or 1.0)
         left = steps / rate if rate else None
         if self.budget is not None and left is not None:
-            left = min(left, max(0.0, self.budget - self.active))
+            left = min(left, max(0.0, self.budget - self.before - self.active))
         return Progress(self.learner.step, self.config.steps, "steps", self.losses,
                         self.before + self.active, rate, left, runtime.memory(self.learner.on))
 
@@ -206,16 +202,32 @@ class Session:
     def _mark(self, event: str, **fields: str) -> None:
         self.log.mark(event, step=self.learner.step, seconds=self.before + self.active, **fields)
 
-    def _preview(self) -> Preview:
-        images = preview(self.learner)
-        step = self.learner.step
+    def _preview(self) -> Iterator[Event]:
+        """Draw and keep a preview; between its moments training can be stopped and gives way."""
+        step, moments = self.learner.step, preview(self.learner)
+        last: Moment | None = None
+        while True:
+            began = time.perf_counter()
+            try:
+                with lanes.training_step() as waited:
+                    moment = next(moments, None)
+            except (RuntimeError, MemoryError) as error:
+                told = translate(error)
+                yield Notice("A preview could not be drawn", told.what, told.fix, "warning", step)
+                return
+            self.active += time.perf_counter() - began - waited.seconds
+            if moment is None:
+                break
+            last = moment
+            yield self._progress()
+        assert last is not None
+        images = as_images(last.x_t)
         file = runs.preview_path(self.folder, step)
-        try:
+        # Where the picture cannot be written, the next save cannot either, and says so.
+        with contextlib.suppress(OSError, StudioError):
             file.parent.mkdir(exist_ok=True)
             write_png(file, sheet(images), {"run": self.folder.name, "step": step}, overwrite=True)
-        except (OSError, StudioError):
-            pass  # the same fault stops the next save, which says so; a picture is no reason to
-        return Preview(step, images)
+        yield Preview(step, images)
 
     def _listen(self) -> Generator[Event, None, str | None]:
         """Hear the words posted into the folder; wait here while it says 'pause'."""
@@ -250,6 +262,8 @@ class Session:
                           f"{skipped} steps in a row had no finite gradient",
                           "lower train.lr, or set train.grad_clip", "warning", step)
         else:
+            if self.saved_step is None:
+                self._write_checkpoint()  # bad steps were skipped, so the weights are finite
             raise StudioError("Training diverged", f"{skipped} steps in a row had no finite "
                               "gradient", "lower train.lr, set train.grad_clip, or use "
                               "train.precision = \"float32\"; the last checkpoint is finite")
@@ -261,20 +275,37 @@ class Session:
         assert self.saved_step is not None
         kept = checkpoints.load(self.folder, self.saved_step)
         streams = {**self.learner.streams.state(), "skipped": torch.zeros(1)}
-        self.learner.restore({**kept.tensors, "streams": streams}, kept.step)
+        with lanes.training_step():
+            self.learner.restore({**kept.tensors, "streams": streams}, kept.step)
         self.learner.meters.read()
 
     # --- checkpoints --------------------------------------------------------------------------
 
-    def _write_checkpoint(self) -> Path:
+    def _write_checkpoint(self, folder: Path | None = None) -> Path:
         learner = self.learner
         tensors = learner.tensors()
         tensors["streams"] = {**tensors["streams"], "order": self.order.began}
-        state = {"seconds": self.before + self.active, "place": self.order.place,
-                 "meters": learner.meters.state(), "saved_by": runtime.machine(learner.on)}
-        path = checkpoints.save(self.folder, learner.step, tensors, state, self.config.keep)
+        state = {"seconds": self.before + self.active, "budget": self.budget,
+                 "place": self.order.place, "meters": learner.meters.state(),
+                 "saved_by": runtime.machine(learner.on)}
+        path = checkpoints.save(folder or self.folder, learner.step, tensors, state,
+                                self.config.keep)
         self.saved_step = learner.step
         return path
+
+    def _save_at_once(self) -> None:
+        """Save without waiting; where the run's folder refuses, into a new run beside the others.
+
+        Raises StudioError that names the other place.
+        """
+        try:
+            self._write_checkpoint()
+        except StudioError as error:
+            place = runs.new_path(self.folder.name)
+            runs.create(place, self.learner.config)
+            self._write_checkpoint(place)
+            raise StudioError(f"Saved in {place} instead", f"{error.what}: {error.why}",
+                              f"go on with it: hybridstudio resume {place}") from error
 
     def _save(self) -> Iterator[Event]:
         """Save; where the disk refuses, say so and wait, trying again, so that nothing is lost."""
@@ -308,3 +339,8 @@ class Session:
         self.order.restore(began, int(kept.state["place"]))
         self.before = float(kept.state["seconds"])
         self.saved_step = kept.step
+        granted = kept.state.get("budget")
+        if self.budget is not None:
+            self.budget += self.before
+        elif granted is not None and self.before < granted:
+            self.budget = granted  # what is left of it

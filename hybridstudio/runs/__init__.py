@@ -24,6 +24,7 @@ from hybridstudio.runs.folder import (
     preview_path,
     previews,
     read,
+    rewrite,
 )
 from hybridstudio.runs.locking import Holder, holder, lock
 from hybridstudio.runs.log import MetricsLog
@@ -33,5 +34,5 @@ from hybridstudio.runs.words import is_paused, post, taken, withdraw
 __all__ = [
     "Holder", "MetricsLog", "MetricsReader", "Run", "Series", "checkpoint_path",
     "checkpoint_steps", "create", "find", "holder", "is_paused", "listing", "lock", "new_path",
-    "post", "preview_path", "previews", "read", "taken", "withdraw",
+    "post", "preview_path", "previews", "read", "rewrite", "taken", "withdraw",
 ]

@@ -69,6 +69,14 @@ def create(path: Path, config: RunConfig) -> None:
         raise translate(error) from error
 
 
+def rewrite(path: Path, config: RunConfig) -> None:
+    """Replace the config of a run that the caller has locked; raises StudioError."""
+    try:
+        replace_durably(path / "run.toml", configs.dumps(config).encode())
+    except OSError as error:
+        raise translate(error) from error
+
+
 def new_path(name: str) -> Path:
     """Return a free folder for a run of this name among the user's: name, name-2, name-3 ..."""
     # No character that a file system or a shell trips over; short enough with the number added.

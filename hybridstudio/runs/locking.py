@@ -92,9 +92,11 @@ def _claim(path: Path) -> Notice | None:
     """Write our name into run.lock unless a live process or another host stands there."""
     before = _read(path)
     left_behind = (path / "run.lock").exists()
-    if before is not None and before.lives:
-        raise _refusal(path, before)
     pid = os.getpid()
+    # We hold the guard, so our own name can only be left over from a release that failed.
+    is_us = before is not None and (before.pid, before.host) == (pid, socket.gethostname())
+    if before is not None and before.lives and not is_us:
+        raise _refusal(path, before)
     ours = {"pid": pid, "host": socket.gethostname(),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "birth": _birth(pid) or ""}
