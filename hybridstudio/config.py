@@ -70,7 +70,7 @@ class DdpmConfig(Section):
     family: Literal["ddpm"] = field("ddpm", "The family of the model.")
     width: int = field(64, "Channels of the UNet at full inner resolution.",
                        unit="channels", ge=8, le=512, multiple_of=8)
-    channel_mult: tuple[int, ...] = field(
+    channel_mult: tuple[Annotated[int, Field(ge=1, le=16)], ...] = field(
         (1, 2), "Width of each level as a multiple; each further level halves the resolution.",
         min_length=1, max_length=6)
     blocks: int = field(2, "Residual blocks at each level.", ge=1, le=6)
@@ -192,6 +192,11 @@ class RunConfig(Section):
             raise ValueError(
                 f"data.size {self.data.size} is not a multiple of {factor}, which model.patch and "
                 f"the levels of model.channel_mult ask for")
+        sides = [self.data.size // self.model.patch // 2**level
+                 for level in range(len(self.model.channel_mult))]
+        if idle := [side for side in self.model.attention if side not in sides]:
+            raise ValueError(f"model.attention names {idle[0]}, but the inner resolutions are "
+                             f"{', '.join(map(str, sides))}")
         return self
 
 

@@ -66,6 +66,9 @@ _SYSTEM = {
 }
 
 
+_NO_MEMORY = ("can't allocate", "not enough memory", "out of memory")  # Linux, Windows, devices
+
+
 def translate(error: BaseException) -> StudioError:
     """Tell any exception as a StudioError; known causes (system, memory, CUDA) get a remedy.
 
@@ -77,7 +80,8 @@ def translate(error: BaseException) -> StudioError:
     detail = "".join(traceback.format_exception(error))
     kind, text = type(error).__name__, str(error)
     first = text.partition("\n")[0]
-    if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "can't allocate" in text:
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or (
+            any(words in text for words in _NO_MEMORY)):
         return StudioError(
             "There is not enough memory for this",
             first or "an allocation was refused",

@@ -131,14 +131,15 @@ class DDPM(Family):
 
         def predict(x_t: Tensor, t: Tensor) -> Prediction:
             if labels is not None and guidance != 1.0:
-                with_label, without = self.unet(
+                output, fraction = self._split(self.unet(
                     torch.cat([x_t, x_t]), torch.cat([t, t]),
-                    torch.cat([labels, torch.full_like(labels, self.classes)]),
-                ).float().chunk(2)
+                    torch.cat([labels, torch.full_like(labels, self.classes)])).float())
+                with_label, without = output.chunk(2)
                 output = without + guidance * (with_label - without)
+                # A variance is no direction to go further in: it stays the label's own.
+                fraction = None if fraction is None else fraction.chunk(2)[0]
             else:
-                output = self.unet(x_t, t, labels).float()
-            output, fraction = self._split(output)
+                output, fraction = self._split(self.unet(x_t, t, labels).float())
             return Prediction(*self.schedule.x0_and_eps(self.config.predict, output, x_t, t),
                               fraction)
 

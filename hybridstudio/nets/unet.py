@@ -79,7 +79,8 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, head_width: int) -> None:
         super().__init__()
-        self.heads = max(1, width // head_width)
+        most = max(1, width // head_width)
+        self.heads = next(count for count in range(most, 0, -1) if width % count == 0)
         self.norm = _norm(width)
         self.qkv = nn.Conv2d(width, 3 * width, 1)
         self.out = _zero(nn.Conv2d(width, width, 1))
