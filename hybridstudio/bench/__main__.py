@@ -8,7 +8,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from hybridstudio.bench import launch, quality, scrub, stall, training
+from hybridstudio.engine import runtime
 from hybridstudio.errors import translate
 
 BENCHES: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
@@ -38,6 +41,7 @@ def main() -> int:
     except Exception as error:
         print(translate(error), file=sys.stderr)
         return 1
+    figures["machine"] = runtime.machine(torch.device("cpu"))
     if asked.json:
         print(json.dumps(figures))
     else:

@@ -42,11 +42,11 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     seconds = asked.seconds or SECONDS
     config = presets.find(asked.preset or "ddpm-mnist")
     test = with_values(config, {"data.split": "test"})
-    config, train_images = opened(config, root)
-    _, real = opened(test, root)
-    labels = _labels(config, root)
-    features = Features(train_images, labels)
-    reference = features.moments(real.numpy())
+    config, train_set = opened(config, root)
+    _, test_set = opened(test, root)
+    images = torch.from_numpy(train_set.images)
+    features = Features(images, torch.from_numpy(train_set.labels))
+    reference = features.moments(test_set.images)
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         for _ in engine.run(Train(config, run, budget=seconds, device="cpu", data_root=root)):
@@ -56,28 +56,17 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
             if isinstance(event, Done):
                 drawn = event.images
     assert drawn is not None
-    floor = features.moments(train_images[:DRAWN].numpy())
+    floor = features.moments(train_set.images[:DRAWN])
     figures: dict[str, Any] = {
         "ours": frechet_distance(reference, features.moments(drawn)),
         "real": frechet_distance(reference, floor),
         "seconds": seconds, "count": DRAWN, "nfe": NFE, "classifier_accuracy": features.accuracy,
     }
     if asked.peer == "diffusers":
-        peer = _diffusers(train_images, seconds)
+        peer = _diffusers(images, seconds)
         figures["diffusers"] = frechet_distance(reference, features.moments(peer))
         figures["ratio"] = figures["diffusers"] / figures["ours"]
     return figures
-
-
-def _labels(config: Any, root: Path | None) -> Tensor:
-    from hybridstudio import data, paths
-
-    loading = data.load(config.data, paths.data_root(root))
-    while True:
-        try:
-            next(loading)
-        except StopIteration as done:
-            return torch.from_numpy(np.ascontiguousarray(done.value.labels))
 
 
 class Features:

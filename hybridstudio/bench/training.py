@@ -26,7 +26,8 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     """Time of our steps over a bare torch loop's on the same network, in alternating rounds."""
     root = Path(asked.data_root) if asked.data_root else None
     config = presets.find(asked.preset or "ddpm-shapes")
-    config, images = opened(config, root)
+    config, dataset = opened(config, root)
+    images = torch.from_numpy(dataset.images)
     each = _steps_for(config, (asked.seconds or 60.0) / (2 * ROUNDS))
     config = with_values(config, {"train.steps": each, "train.preview_every": 10**9,
                                   "train.save_every": 10**9})
@@ -39,8 +40,8 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
             "steps": each, "rounds": ROUNDS}
 
 
-def opened(config: RunConfig, root: Path | None) -> tuple[RunConfig, Tensor]:
-    """Open a config's data; return the config with its shape, and the pictures (N, H, W, C)."""
+def opened(config: RunConfig, root: Path | None) -> tuple[RunConfig, data.Dataset]:
+    """Open a config's data; return the config with its shape, and the data set."""
     loading = data.load(config.data, paths.data_root(root))
     while True:
         try:
@@ -49,7 +50,7 @@ def opened(config: RunConfig, root: Path | None) -> tuple[RunConfig, Tensor]:
             dataset = done.value
             break
     values = data.resolved(config.data, dataset)
-    return config.model_copy(update={"data": values}), torch.from_numpy(dataset.images)
+    return config.model_copy(update={"data": values}), dataset
 
 
 def _steps_for(config: RunConfig, seconds: float) -> int:
