@@ -33,6 +33,7 @@ LITTLE_DISK, LEAST_DISK = 5e9, 0.5e9  # bytes free
 
 # Libraries that Qt's xcb and offscreen platforms load, and the Debian package that has each.
 QT_LIBRARIES = {
+    "libglib-2.0.so.0": "libglib2.0-0",
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
     "libxkbcommon.so.0": "libxkbcommon0",

@@ -120,7 +120,7 @@ def test_a_user_on_debian_is_told_the_exact_lines(machine):
     assert "  sudo apt-get install -y python3.12-venv\n" in done.stderr
     done = machine.set_up()  # the window may yet open, so it goes on
     assert done.returncode == 0
-    assert "  sudo apt-get install -y libegl1 libgl1 " in done.stdout
+    assert "  sudo apt-get install -y libglib2.0-0 libegl1 libgl1 " in done.stdout
     done = machine.set_up("test")
     assert done.returncode == 1
     assert "The tests cannot pass" in done.stderr

@@ -113,6 +113,10 @@ def walk(user: User, steps: int) -> None:
 
     window = user.window
     train, denoise = window.panels["train"], window.panel(DenoisePanel)
+
+    def step() -> int:
+        return window._progress.step if window._progress is not None else 0
+
     user.wait("the welcome page lists the models", lambda: bool(window.library.entries))
     user.rest(1.0)
     user.shoot("welcome")
@@ -126,6 +130,18 @@ def walk(user: User, steps: int) -> None:
     user.press(denoise.timeline.slider, Qt.Key.Key_Right, 31)
     user.shoot("denoise")
 
+    welcome = window.panels["welcome"]
+    window.show_page("welcome")
+    user.click(welcome, "Try it in a minute")
+    clicked = time.monotonic()
+    user.wait("a minute from the click, or the end of the example", lambda: (
+        time.monotonic() - clicked > 60 or step() >= 1400))
+    print(f"step {step()} of the example {time.monotonic() - clicked:.0f} s after the click")
+    user.shoot("minute")
+    if window.training.busy:
+        user.click(welcome, "Stop")
+    user.wait("the example has ended", lambda: not window.training.busy)
+
     preset = with_values(presets.find("ddpm-mnist"), {
         "name": "my-digits", "train.steps": steps, "train.preview_every": max(1, steps // 8),
         "train.save_every": max(1, steps // 4)})
@@ -135,9 +151,6 @@ def walk(user: User, steps: int) -> None:
     user.wait("the estimate", lambda: not window.interactive.busy)
     user.shoot("setup")
     user.click(window.panels["setup"], "Start training")
-
-    def step() -> int:
-        return window._progress.step if window._progress is not None else 0
 
     user.wait("a third of the training", lambda: step() > steps // 3)
     user.click(train, "Pause")

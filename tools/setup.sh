@@ -11,7 +11,7 @@ say() { printf '%s\n' "$*"; }
 fail() { printf '%s\n' "$@" >&2; exit 1; }
 
 # What Qt loads at start, as Debian and Ubuntu call it; tests open real windows as well.
-system="libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0
+system="libglib2.0-0 libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0
 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libdbus-1-3
 libfontconfig1 fonts-dejavu-core"
 [ "$extra" = test ] && system="$system xvfb"
@@ -64,8 +64,9 @@ install_system() {
     is_debian || return 0
     missing=
     for package in $system; do
-        case "$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null)" in
-            *"ok installed") ;;
+        # Newer releases call some of them by another name: libglib2.0-0t64.
+        case "$(dpkg-query -W -f='${Status}\n' "$package" "${package}t64" 2>/dev/null)" in
+            *"ok installed"*) ;;
             *) missing="$missing $package" ;;
         esac
     done
