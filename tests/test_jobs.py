@@ -249,6 +249,47 @@ def test_a_full_box_lets_the_thread_wait_until_it_gives_up():
     assert [box.take().what, box.take().what, box.take()] == ["0", "1", None]
 
 
+def test_the_last_word_finds_room_in_a_full_box():
+    box = Box(room=1)
+    for event in (Notice("full"), Notice("dropped"), Done("finished"), StudioError("broken")):
+        box.put(event, lambda: True)
+    assert [type(box.take()) for _ in range(4)] == [Notice, Done, StudioError, type(None)]
+
+
+def test_what_lies_in_the_box_at_the_end_is_told_in_slices(qtbot, make):
+    studio, gaps, last = make(), [], [time.monotonic()]
+
+    def slow(event):  # as painting a frame is
+        now = time.monotonic()
+        while time.monotonic() < now + 0.003:
+            pass
+
+    def tick():
+        now = time.monotonic()
+        gaps.append(now - last[0])
+        last[0] = now
+
+    studio.lane.told.connect(slow)
+    timer = QTimer(interval=5)
+    timer.timeout.connect(tick)
+    timer.start()
+    studio.lane.submit(counting(200))
+    idle(qtbot, studio)
+    timer.stop()
+    assert [n.what for n in studio.told[1:-1]] == [str(i) for i in range(200)]
+    assert studio.told[-1] == Done("finished", {"n": 200})
+    assert max(gaps) < 0.15
+
+
+def test_done_is_told_even_where_the_lane_was_stopped_with_a_full_box(qtbot, make):
+    studio = make()
+    studio.lane.submit(counting(3 * ROOM))
+    time.sleep(0.2)  # the window's thread is busy elsewhere: the box is full
+    studio.lane.stop()
+    idle(qtbot, studio)
+    assert studio.told[-1] == Done("stopped")
+
+
 def test_a_flood_leaves_the_event_loop_free(qtbot, make):
     def work():
         for step in range(20_000):

@@ -29,6 +29,7 @@ State = Literal["idle", "starting", "running", "paused", "stopping"]
 Engine = Callable[[Any], Iterator[Any]]  # a request in, events out
 
 EVERY = 40  # ms between looks into the box
+SOON = 16  # ms until the next look where one was not enough
 AT_ONCE = 0.008  # seconds that one look may take, so that a frame of the screen is not missed
 ROOM = 256  # events in a box; a thread that is faster waits
 _END = object()
@@ -52,21 +53,24 @@ def warm_up(_request: object) -> Iterator[Started]:
 
 
 class Box:
-    """A bounded queue from one thread to the window: newest Progress and Preview win."""
+    """A bounded queue from one thread to the window: newest Progress and Preview win.
+
+    The last word of the work, Done or an error, always finds room.
+    """
 
     def __init__(self, room: int = ROOM) -> None:
         self._waiting: collections.deque[Any] = collections.deque()
         self._room = room
         self._changed = threading.Condition()
 
-    def put(self, event: Any, give_up: Callable[[], bool]) -> None:
-        """Add an event; waits while the box is full, unless `give_up()` says not to."""
+    def put(self, event: Any, give_up: Callable[[], bool] = bool) -> None:
+        """Add an event; waits while the box is full, until `give_up()` says not to."""
         with self._changed:
             if isinstance(event, (Progress, Preview)):
                 older = next((e for e in self._waiting if type(e) is type(event)), None)
                 if older is not None:
                     self._waiting = collections.deque(e for e in self._waiting if e is not older)
-            while len(self._waiting) >= self._room:
+            while len(self._waiting) >= self._room and not isinstance(event, (Done, StudioError)):
                 if give_up():
                     return
                 self._changed.wait(0.05)
@@ -122,17 +126,13 @@ class Job(QThread):
                 del events
             if not isinstance(last, Done):
                 stopped = self.isInterruptionRequested()
-                self._say(Done("stopped" if stopped else "finished"))
+                self.box.put(Done("stopped" if stopped else "finished"))
         except BaseException as error:  # what leaves run() is lost, and may end the process
-            self._say(translate(error))
+            self.box.put(translate(error))
 
     def _may_go_on(self) -> bool:
         self._go.wait()
         return not self.isInterruptionRequested()
-
-    def _say(self, last_word: Done | StudioError) -> None:
-        began = time.monotonic()
-        self.box.put(last_word, lambda: time.monotonic() - began > 1.0)
 
 
 class Lane(QObject):
@@ -158,7 +158,7 @@ class Lane(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether a thread runs."""
+        """Whether a thread runs, or what it told is still being told."""
         return self._job is not None
 
     def submit(self, request: Any) -> None:
@@ -195,31 +195,39 @@ class Lane(QObject):
         self.request, self._next = request, None
         self._is_stale = self._is_over = False
         self._job = Job(request, self._engine, self)
-        self._job.finished.connect(self._ended)
+        self._job.finished.connect(self._look)
         _running.add(self._job)
         self._enter("starting")
         self._timer.start()
         self._job.start()
 
-    def _look(self, seconds: float = AT_ONCE) -> None:
-        """Tell what lies in the box, for at most a few milliseconds."""
-        until = time.monotonic() + seconds
+    def _look(self) -> None:
+        """Tell what lies in the box, for at most a few milliseconds; rest when it was the last."""
         job = self._job
-        while job is not None and time.monotonic() < until and (told := job.box.take()) is not None:
-            if self._is_stale:
-                continue
-            if self.state == "starting" and not isinstance(told, StudioError):
-                self._enter("running")
-            self._is_over = isinstance(told, (Done, StudioError))
-            (self.failed if isinstance(told, StudioError) else self.told).emit(told)
-
-    def _ended(self) -> None:
-        job = self.sender()
-        if job is not self._job or job is None:
+        if job is None:
             return
-        self._look(seconds=1.0)
-        self._job = None
+        has_ended = job.isFinished()  # asked first: nothing can come into the box after it
+        until = time.monotonic() + AT_ONCE
+        while (told := job.box.take()) is not None:
+            self._tell(told)
+            if time.monotonic() >= until:
+                self._timer.setInterval(SOON)
+                return
+        self._timer.setInterval(EVERY)
+        if has_ended:
+            self._rest(job)
+
+    def _tell(self, told: Any) -> None:
+        if self._is_stale:
+            return
+        if self.state == "starting" and not isinstance(told, StudioError):
+            self._enter("running")
+        self._is_over = isinstance(told, (Done, StudioError))
+        (self.failed if isinstance(told, StudioError) else self.told).emit(told)
+
+    def _rest(self, job: Job) -> None:
         job.wait()
+        self._job = None
         _running.discard(job)
         job.deleteLater()
         if self._is_stale and self._next is None:
