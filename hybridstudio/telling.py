@@ -28,7 +28,7 @@ def duration(seconds: float) -> str:
 def number(value: float) -> str:
     """Tell a number in three figures, or whole from a thousand on: 20,000, 0.0312, 3.2e-6."""
     if not math.isfinite(value):
-        return "no number" if math.isnan(value) else "∞" if value > 0 else "-∞"
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
     if value == 0 or 1000 <= abs(value) < 1e9:
         return f"{value:,.0f}"
     return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")

@@ -227,7 +227,7 @@ def test_train_asks_for_what_was_said(capsys, play, home):
     assert "band" not in told
     assert "The disk is nearly full" in told
     assert "saved step 3" in told
-    assert "Finished: 3 steps in 3.0 s" in told
+    assert "Finished: 3 steps in 3 s" in told
 
 
 def test_train_json_ends_with_the_result_alone_on_stdout(capsys, play):

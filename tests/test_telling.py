@@ -15,7 +15,7 @@ def test_times_are_told_in_the_two_units_that_matter(seconds, said):
 
 @pytest.mark.parametrize(("value", "said"), [
     (0, "0"), (0.03124, "0.0312"), (20_000, "20,000"), (3.2e-6, "3.2e-6"), (1e12, "1e12"),
-    (math.nan, "no number"), (math.inf, "∞"), (-math.inf, "-∞"), (-1234.5, "-1,234")])
+    (math.nan, "NaN"), (math.inf, "∞"), (-math.inf, "-∞"), (-1234.5, "-1,234")])
 def test_numbers_are_told_in_three_figures(value, said):
     assert telling.number(value) == said
 
