@@ -2,9 +2,10 @@
 
     xvfb-run -s "-screen 0 1280x720x24" python tools/screenshots.py --data-root DATA --out docs
 
-It opens the window, scrubs through the model that ships, sets up a short training of ddpm-mnist,
-starts, pauses and resumes it with the mouse, samples and denoises while it trains, lets it finish,
-scrubs through what it learned, and looks at the data. It fails where something does not happen.
+It opens the window, scrubs through the model that ships, tries the one-minute example, sets up a
+short training of a preset, starts, pauses and continues it with the mouse, samples and denoises
+while it trains, lets it finish, scrubs through what it learned, and looks at the data. It fails
+where something does not happen.
 """
 
 from __future__ import annotations
@@ -86,32 +87,35 @@ class User:
 def main() -> int:
     """Walk through the studio once."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--data-root", type=Path, help="where data sets lie")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--preset", default="ddpm-mnist")
     parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--minute", type=float, default=60.0, help="seconds of the example")
     parser.add_argument("--scale", default="", help="put into the file names, such as -1.5")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
         for name in ("RUNS", "SETTINGS", "CACHE"):
             os.environ[f"HYBRIDSTUDIO_{name}"] = str(Path(home) / name.lower())
-        os.environ["HYBRIDSTUDIO_DATA"] = str(asked.data_root.resolve())
+        if asked.data_root is not None:
+            os.environ["HYBRIDSTUDIO_DATA"] = str(asked.data_root.resolve())
         from hybridstudio.gui.app import dress
 
         app = QApplication(sys.argv[:1])
         dress(app)
-        walk(User(app, asked.out, asked.scale), asked.steps)
+        walk(User(app, asked.out, asked.scale), asked)
     return 0
 
 
-def walk(user: User, steps: int) -> None:
-    """Do what the first issue of a new user would be: look, train, look inside."""
+def walk(user: User, asked: argparse.Namespace) -> None:
+    """Do what a new user would do first: look, train, look inside."""
     from hybridstudio import paths, presets
     from hybridstudio.config import with_values
     from hybridstudio.gui.panels.denoise import DenoisePanel
     from hybridstudio.gui.wishes import Open, SetUp
 
-    window = user.window
+    window, steps = user.window, asked.steps
     train, denoise = window.panels["train"], window.panel(DenoisePanel)
 
     def step() -> int:
@@ -134,15 +138,15 @@ def walk(user: User, steps: int) -> None:
     window.show_page("welcome")
     user.click(welcome, "Try it in a minute")
     clicked = time.monotonic()
-    user.wait("a minute from the click, or the end of the example", lambda: (
-        time.monotonic() - clicked > 60 or step() >= 1400))
+    user.wait("some time from the click, or nearly the end of the example", lambda: (
+        time.monotonic() - clicked > asked.minute or step() >= 1400))
     print(f"step {step()} of the example {time.monotonic() - clicked:.0f} s after the click")
     user.shoot("minute")
     if window.training.busy:
         user.click(welcome, "Stop")
     user.wait("the example has ended", lambda: not window.training.busy)
 
-    preset = with_values(presets.find("ddpm-mnist"), {
+    preset = with_values(presets.find(asked.preset), {
         "name": "my-digits", "train.steps": steps, "train.preview_every": max(1, steps // 8),
         "train.save_every": max(1, steps // 4)})
     window.ask(SetUp(preset))
