@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.config import JsonDict
 from tomlkit.exceptions import TOMLKitError
 
@@ -70,7 +70,7 @@ class DdpmConfig(Section):
     family: Literal["ddpm"] = field("ddpm", "The family of the model.")
     width: int = field(64, "Channels of the UNet at full inner resolution.",
                        unit="channels", ge=8, le=512, multiple_of=8)
-    channel_mult: tuple[Annotated[int, Field(ge=1, le=16)], ...] = field(
+    channel_mult: tuple[int, ...] = field(
         (1, 2), "Width of each level as a multiple; each further level halves the resolution.",
         min_length=1, max_length=6)
     blocks: int = field(2, "Residual blocks at each level.", ge=1, le=6)
@@ -98,6 +98,13 @@ class DdpmConfig(Section):
     weighting: Literal["uniform", "min_snr"] = field(
         "uniform", "Weight of each noise level in the loss: all alike, or min-SNR-5.",
         advanced=True)
+
+    @field_validator("channel_mult")
+    @classmethod
+    def _multiples_in_range(cls, multiples: tuple[int, ...]) -> tuple[int, ...]:
+        if not all(1 <= multiple <= 16 for multiple in multiples):
+            raise ValueError("every multiple should be 1 to 16")
+        return multiples
 
 
 ModelConfig = Annotated[DdpmConfig, Field()]  # a union by `family` once there is more than one

@@ -23,7 +23,7 @@ def test_the_default_config_round_trips_through_toml():
 def test_a_changed_config_round_trips_through_toml():
     config = with_values(RunConfig(), {
         "name": "Ziffern «ä» \"x\"", "data.size": 32, "data.channels": 3,
-        "data.classes": ("cat", "dog, big"), "model.attention": (8,), "train.lr": 1.25e-05,
+        "data.classes": ("cat", "dog, big"), "model.attention": (16,), "train.lr": 1.25e-05,
         "train.betas": (0.5, 0.9), "model.labels": True, "says": "line\nbreak"})
     assert loads(configs.dumps(config)) == config
 
