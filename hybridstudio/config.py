@@ -335,9 +335,13 @@ def with_values(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
             problems.append(Problem(path, "no such field", _nearest(path)))
         else:
             table[last] = value
+    try:
+        changed = parse(values, "the changed config")
+    except ConfigError as error:
+        problems += error.problems
     if problems:
         raise ConfigError(problems, "the changed config")
-    return parse(values, "the changed config")
+    return changed
 
 
 def assignment(text: str) -> tuple[str, Any]:

@@ -160,3 +160,10 @@ def test_an_unresolved_shape_says_what_to_do():
         _ = RunConfig().shape
     config = with_values(RunConfig(), {"data.size": 32, "data.channels": 3})
     assert config.shape == (3, 32, 32)
+
+
+def test_unknown_paths_and_bad_values_are_told_together():
+    with pytest.raises(ConfigError) as told:
+        with_values(RunConfig(), {"train.stps": 3, "train.lr": "abc", "data.size": 5})
+    assert {problem.path for problem in told.value.problems} == {
+        "train.stps", "train.lr", "data.size"}
