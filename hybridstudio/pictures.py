@@ -7,12 +7,15 @@ its place and moved there when it is complete, so that a cancelled or failed wri
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import math
 import os
 import re
+import shlex
 import shutil
 import struct
+import sys
 import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -250,12 +253,19 @@ def _write_webp(file: BinaryIO, frames: Iterable[Raster], ms: int, hold: int) ->
                    quality=40, method=2, duration=_times(len(images), ms, hold))
 
 
+def without_av() -> StudioError | None:
+    """Return what to tell where .mp4 cannot be written, for want of the package av."""
+    if importlib.util.find_spec("av") is not None:
+        return None
+    return StudioError("Writing .mp4 needs the package av", "this Python does not have it",
+                       f"{shlex.quote(sys.executable)} -m pip install av\n"
+                       "or choose .gif or .webp")
+
+
 def _write_mp4(file: BinaryIO, frames: Iterable[Raster], ms: int, hold: int) -> None:
-    try:
-        av: Any = importlib.import_module("av")  # optional, so unknown to the type checker
-    except ImportError as error:
-        raise StudioError("Writing .mp4 needs the package av", str(error),
-                          'pip install "hybridstudio[video]", or choose .gif or .webp') from None
+    if (missing := without_av()) is not None:
+        raise missing
+    av: Any = importlib.import_module("av")  # optional, so unknown to the type checker
     pictures = _some(frames)
     pictures += [pictures[-1]] * max(0, round(hold / ms) - 1)
     # H.264 with halved colour wants even sides; other pixel formats do not play everywhere.

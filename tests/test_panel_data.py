@@ -4,7 +4,6 @@ from PySide6.QtCore import QPoint, Qt
 from hybridstudio.config import DataConfig
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import canned, theme
-from hybridstudio.gui.loading import sized
 from hybridstudio.gui.panels.data import PAGE, DataPanel, training_on
 from hybridstudio.gui.wishes import Cancel, SetUp
 from hybridstudio.messages import Browse, Browsed, Done, Noise, Notice, Progress, Started
@@ -107,7 +106,7 @@ def test_loading_shows_progress_and_can_be_cancelled(panel, qtbot):
     panel.on_event(Progress(12_300_000, 52_000_000, "bytes", rate=4.2e6, left=95.0))
     qtbot.waitUntil(panel.loading.isVisible)
     assert panel.loading.words.text() == (
-        "Downloading mnist: 12.3 MB of 52.0 MB  ·  4.2 MB/s  ·  1:35 min left")
+        "Downloading mnist: 12.3 MB of 52.0 MB  ·  4.2 MB/s  ·  1 min 35 s left")
     panel.on_event(Progress(300, None, "pictures"))
     assert panel.loading.words.text() == "Downloading mnist: 300 pictures"
     qtbot.mouseClick(panel.loading.cancel, Qt.MouseButton.LeftButton)
@@ -206,10 +205,3 @@ def test_an_empty_data_set_says_so(panel):
     panel.show_page(1)
     assert not any(isinstance(request, Noise) for request in panel.asked)
     panel.grab()
-
-
-@pytest.mark.parametrize(("number", "words"), [
-    (0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (52_000_000, "52.0 MB"), (3.2e12, "3.2 TB"),
-    (5e15, "5,000.0 TB")])
-def test_sizes_in_words(number, words):
-    assert sized(number) == words

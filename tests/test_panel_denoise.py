@@ -1,10 +1,12 @@
 import json
+import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QWheelEvent
 
 from hybridstudio import pictures, runs
@@ -15,7 +17,7 @@ from hybridstudio.gui.drawing import DrawSettings
 from hybridstudio.gui.film import Film
 from hybridstudio.gui.panels.denoise import DenoisePanel, measure_scrub
 from hybridstudio.gui.wishes import Cancel
-from hybridstudio.messages import Done, Draw, Notice, Started
+from hybridstudio.messages import Done, Draw, Notice, Progress, Started
 
 
 def write_run(folder, name="my-run", labels=True, steps=(500, 1000)):
@@ -106,10 +108,68 @@ def test_a_run_without_checkpoints_cannot_be_drawn_from(panel, tmp_path):
 
 
 def test_a_folder_that_is_no_run_is_told(panel, tmp_path):
+    (tmp_path / "nothing").mkdir()
     panel.show_run(tmp_path / "nothing")
     assert "There is no run" in panel._error.text
     panel.show_run(write_run(tmp_path))
     assert not panel._error.isVisible()
+
+
+def test_a_run_that_gets_ready_is_waited_for_and_taken_up(panel, tmp_path):
+    panel.show_run(tmp_path / "soon")
+    assert not panel._error.isVisible()
+    assert "Getting soon ready" in panel.view.empty
+    write_run(tmp_path, "soon", steps=())
+    panel.show_run(tmp_path / "soon")
+    assert not panel.draw_button.isEnabled()
+    checkpoint = runs.checkpoint_path(tmp_path / "soon", 10)
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "manifest.json").write_text("{}")
+    panel.show_run(tmp_path / "soon")
+    assert panel.draw_button.isEnabled()
+    assert panel.form.step.itemText(1) == "step 10"
+    shutil.rmtree(tmp_path / "soon")
+    panel.show_run(tmp_path / "soon")  # it was there: this is no waiting
+    assert "There is no run" in panel._error.text
+
+
+def test_another_run_gives_up_the_drawing_of_the_first(panel, run, tmp_path):
+    other = write_run(tmp_path, "other")
+    frames = list(canned.frames(4, 20))
+    panel.show_run(run)
+    panel.draw()
+    panel.on_event(Started("Drawing"))
+    panel.on_event(frames[0])
+    panel.show_run(other)
+    assert panel.asked[-1] == Cancel()
+    panel.on_event(frames[1])
+    panel.on_event(Notice("late"))
+    assert panel.view.frame_shown() is None
+    assert not panel.notice.isVisible()
+    assert not panel.export.isEnabled()
+    panel.on_event(Done("stopped"))
+    panel.draw()
+    panel.on_event(Started("Drawing"))
+    panel.on_event(frames[2])
+    assert panel.view.frame_shown() is frames[2]
+    panel.show_run(run)
+    panel.show_error(StudioError("Out of memory"))  # of the drawing that was given up
+    assert not panel._error.isVisible()
+    panel.draw()
+    panel.show_error(StudioError("Out of memory"))
+    assert panel._error.isVisible()
+
+
+def test_the_time_that_is_left_is_told_while_drawing(panel, run):
+    panel.show_run(run)
+    panel.draw()
+    panel.on_event(Started("Drawing"))
+    for frame in list(canned.frames(4, 20))[:13]:
+        panel.on_event(Progress(frame.step, 20, rate=3.0, left=(20 - frame.step) / 3))
+        panel.on_event(frame)
+    assert "step 12 of 20  ·  3 s left" in panel.timeline.readout.text()
+    panel.on_event(Done("stopped"))
+    assert "left" not in panel.timeline.readout.text()
 
 
 def test_a_run_that_goes_on_keeps_frames_and_settings(drawn, run):
@@ -212,6 +272,43 @@ def test_a_bad_picture_to_start_from_is_told(panel, run, tmp_path):
     (tmp_path / "bad.png").write_text("no picture")
     panel.form.start.open(tmp_path / "bad.png")
     assert "could not be opened" in panel._error.text
+    panel.draw()
+    panel.form.start.open(tmp_path / "bad.png")
+    assert panel.draw_button.text() == "Stop"  # drawing goes on
+
+
+def test_a_picture_that_comes_in_draws_nothing_until_draw(drawn, tmp_path, qtbot):
+    path = tmp_path / "digit.png"
+    Image.fromarray(canned.pictures(1, 32)[0, ..., 0]).save(path)
+    drawn.asked.clear()
+    drawn.form.seed.setValue(3)
+    drawn.form.start.open(path)
+    drawn.form.start.level.setValue(100)
+    qtbot.wait(300)
+    assert drawn.asked == []
+    drawn.draw()
+    drawn.form.start.level.setValue(200)
+    qtbot.waitUntil(lambda: len(drawn.asked) == 2)
+    assert drawn.asked[-1].from_step == 200
+
+
+def test_a_picture_is_read_anew_for_another_model(panel, tmp_path):
+    path = tmp_path / "digit.png"
+    Image.fromarray(canned.pictures(1, 32, 3)[0]).save(path)
+    panel.form.start.open(path)  # before a model is chosen
+    panel.show_run(write_run(tmp_path))
+    assert panel.form.settings().image.shape == (8, 8, 1)
+    assert panel.form.settings().from_step == 250
+    panel.copy_command()
+    assert str(path) in QGuiApplication.clipboard().text()
+    config = with_values(RunConfig(name="wide"), {"data.size": 16, "data.channels": 3})
+    runs.create(tmp_path / "wide", config)
+    panel.show_run(tmp_path / "wide")
+    assert panel.form.settings().image.shape == (16, 16, 3)
+    path.unlink()
+    panel.show_run(tmp_path / "my-run")
+    assert panel.form.settings().image is None
+    assert panel._error.isVisible()
 
 
 # --- frames
@@ -256,7 +353,7 @@ def test_the_readout(drawn):
     words = drawn.timeline.readout.text()
     assert "of 500" in words
     assert "step 8 of 20" in words
-    assert "NFE 9" in words
+    assert "9 evaluations" in words
     assert "σ = 0." in words
 
 
@@ -284,19 +381,19 @@ def test_keys_wheel_and_play_scrub(drawn, qtbot):
 
 
 def test_rows_and_one_picture_enlarged(drawn, qtbot):
-    drawn.toggles["eps"].setChecked(False)
+    drawn.bar.toggles["eps"].setChecked(False)
     assert drawn.view.rows == ("x_t", "x0")
-    drawn.toggles["x0"].setChecked(False)
-    drawn.toggles["x_t"].setChecked(False)  # the last one stays
+    drawn.bar.toggles["x0"].setChecked(False)
+    drawn.bar.toggles["x_t"].setChecked(False)  # the last one stays
     assert drawn.view.rows == ("x_t",)
     drawn.view.grab()
     small = drawn.view._blocks[0].grid.zoom
     qtbot.keyClick(drawn.view, Qt.Key.Key_Return)
     assert drawn.view.only() == 0
-    assert drawn.modes.checkedId() == 1
+    assert drawn.bar.modes.checkedId() == 1
     drawn.view.grab()
     assert drawn.view._blocks[0].grid.zoom > small
-    qtbot.waitUntil(lambda: drawn.scale.text().startswith("×"))
+    qtbot.waitUntil(lambda: drawn.bar.scale.text().startswith("×"))
 
 
 def test_pointing_tells_the_value(drawn, qtbot):
@@ -370,6 +467,8 @@ def test_exports(drawn, qtbot, tmp_path, kind, name):
         drawn.export.write(kind, tmp_path / name)
     qtbot.waitUntil(lambda: not drawn.export.is_writing())
     path = tmp_path / name
+    assert f"Saved {name}" in drawn.notice.text
+    assert str(tmp_path) in drawn.notice.text
     if kind == "npz":
         with np.load(path) as arrays:
             assert arrays["x_t"].shape == (21, 4, 8, 8, 1)
@@ -391,6 +490,23 @@ def test_an_export_that_fails_is_told(drawn, qtbot, tmp_path):
         drawn.export.write("frame", tmp_path / "a.png")
     assert "exists already" in drawn._error.text
     qtbot.waitUntil(lambda: not drawn.export.is_writing())
+
+
+def test_without_av_the_menu_says_how_to_get_it(drawn, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    drawn.export.ask("mp4")
+    assert f"{sys.executable} -m pip install av" in drawn._error.text
+
+
+def test_the_panel_may_be_closed_while_it_exports(panel, run, tmp_path, qtbot):
+    panel.show_run(run)
+    feed(panel, count=16, steps=50, size=32)
+    panel.export.write("webp", tmp_path / "a.webp")
+    panel.close()
+    panel.export.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    qtbot.wait(20)
+    assert not list(tmp_path.glob("*.webp*"))
 
 
 def test_a_cancelled_export_leaves_nothing(drawn, tmp_path, qtbot):

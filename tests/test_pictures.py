@@ -178,7 +178,7 @@ def test_animations_refuse_what_they_cannot_write(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)  # as where the extra is not installed
     with pytest.raises(StudioError) as caught:
         pictures.write_animation(tmp_path / "a.mp4", [pictures.sheet(some())])
-    assert "hybridstudio[video]" in caught.value.fix
+    assert f"{sys.executable} -m pip install av" in caught.value.fix
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""Small buttons that panels share: an icon without a frame, and a word that stays pressed."""
+"""Small buttons that panels share: frameless ones that act, and a word that stays pressed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from PySide6.QtWidgets import QToolButton
 from hybridstudio.gui import theme
 
 
-def flat(icon: str, says: str, slot: Callable[[], object]) -> QToolButton:
-    """Make an icon that does `slot` when clicked; `says` names it, with its key in brackets."""
+def flat(icon: str, says: str, slot: Callable[[], object], words: str = "") -> QToolButton:
+    """Make an icon, with or without words, that does `slot` when clicked; `says` explains it.
+
+    Without words `says` also names it, up to its key in brackets.
+    """
     button = QToolButton()
     button.setAutoRaise(True)
     button.setToolTip(says)
-    button.setAccessibleName(says.partition(" (")[0])
+    button.setAccessibleName(words or says.partition(" (")[0])
+    if words:
+        button.setText(words)
+        button.setToolButtonStyle(theme.BESIDE)
     theme.set_icon(button, icon)
     button.clicked.connect(lambda: slot())
     return button

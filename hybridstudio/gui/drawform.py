@@ -63,6 +63,8 @@ class DrawForm(QWidget):
         for name in SAMPLERS:
             self.sampler.addItem(SAMPLER_NAMES.get(name, name), name)
         self.nfe = _whole("nfe", 1, 1000)
+        self.nfe.setToolTip("Network evaluations (NFE) for each picture (50)")
+        self.nfe.setAccessibleName("Evaluations")
         self.eta = _fraction("eta", 0.0, 1.0, 0.1)
         self.guidance = _fraction("guidance", 0.0, 20.0, 0.5)
         self.seed = _whole("seed", 0, 2**31 - 1)
@@ -135,7 +137,10 @@ class DrawForm(QWidget):
         return self._settings
 
     def show_run(self, run: Run, keep: bool = False) -> None:
-        """Offer what a run has; its own defaults unless the settings are to be kept."""
+        """Offer what a run has; its own defaults unless the settings are to be kept.
+
+        A picture to start from stays, read anew where the run takes another shape.
+        """
         blockers = [QSignalBlocker(widget) for widget in (self.label, self.step, self.nfe)]
         names = classes(run)
         self.label.clear()
@@ -144,6 +149,7 @@ class DrawForm(QWidget):
             self.label.addItem(name if name == str(index) else f"{index}: {name}", index)
         for widget in (self.label, self.guidance):
             self._form.setRowVisible(widget, bool(names))
+        self._form.setRowVisible(self.weights, not run.shipped)  # those have the average alone
         self.step.clear()
         self.step.addItem("newest", None)
         for step in reversed(run.checkpoints):
@@ -154,7 +160,9 @@ class DrawForm(QWidget):
         del blockers
         if not keep:
             self._undo, self._redo = [], []
-        self._show(self._settings if keep else DrawSettings.of(run))
+        settings = self._settings if keep else DrawSettings.of(run)
+        self._show(replace(settings, image=self.start.image, picture=self.start.path,
+                           from_step=self.start.from_step()))
 
     def apply(self, settings: DrawSettings) -> None:
         """Take settings from elsewhere, as one step of undo, and tell them."""
@@ -174,7 +182,7 @@ class DrawForm(QWidget):
             box.setCurrentIndex(max(0, box.findData(value)))
         for name in ("nfe", "eta", "guidance", "seed", "count"):
             getattr(self, name).setValue(getattr(settings, name))
-        self.start.show_start(settings.image, settings.from_step)
+        self.start.show_start(settings.image, settings.picture, settings.from_step)
         del blockers
         self._settings = self._read()
         self.eta.setEnabled(self._settings.sampler == "ddim")
@@ -184,7 +192,7 @@ class DrawForm(QWidget):
             self.sampler.currentData(), self.nfe.value(), round(self.eta.value(), 3),
             self.seed.value(), self.label.currentData(), round(self.guidance.value(), 3),
             self.count.value(), cast(Weights, self.weights.currentData()),
-            self.step.currentData(), self.start.image, self.start.from_step())
+            self.step.currentData(), self.start.image, self.start.from_step(), self.start.path)
 
     # changes and undo
 

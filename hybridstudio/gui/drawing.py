@@ -15,7 +15,10 @@ MOST = 64  # pictures that are drawn at once in the window
 
 @dataclass(frozen=True)
 class DrawSettings:
-    """What the form holds; `image` (H, W, C) is noised to `from_step` and denoised from there."""
+    """What the form holds; `image` (H, W, C) is noised to `from_step` and denoised from there.
+
+    `picture` is the file that `image` was read from.
+    """
 
     sampler: str = "ddim"
     nfe: int = 50
@@ -28,6 +31,7 @@ class DrawSettings:
     step: int | None = None
     image: Images | None = None
     from_step: int | None = None
+    picture: Path | None = None
 
     @classmethod
     def of(cls, run: Run) -> DrawSettings:
@@ -63,7 +67,8 @@ class DrawSettings:
             seed=within("seed", 0, 2**31 - 1), count=within("count", 1, MOST),
             guidance=within("guidance", 0.0, 20.0),
             label=label if label is not None and 0 <= label < len(classes(run)) else None,
-            weights=weights if weights in ("ema", "raw") else self.weights,
+            weights=weights if weights == "ema" or (weights == "raw" and not run.shipped)
+            else self.weights,
             step=told["step"] if told.get("step") in run.checkpoints else None)
 
     def alike(self, other: DrawSettings) -> bool:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from hybridstudio import pictures
 from hybridstudio.gui import film as films
 from hybridstudio.gui import theme
+from hybridstudio.gui.askfile import ask_file
 from hybridstudio.gui.writing import Writer
 
 # What is offered: name in the menu, ending, what the dialog calls it.
@@ -54,19 +55,17 @@ class ExportButton(QToolButton):
         self._show_state()
 
     def ask(self, kind: str, _checked: bool = False) -> None:
-        """Ask where to write, without blocking, then write."""
-        _, ending, words = KINDS[kind]
+        """Ask where to write, without blocking, then write; what cannot be written is told now."""
+        if kind == "mp4" and (missing := pictures.without_av()) is not None:
+            self.failed.emit(missing)
+            return
+        title, ending, words = KINDS[kind]
         settings = self._material()["settings"]
         name = "-".join(str(settings[key]) for key in ("run", "sampler", "nfe") if key in settings)
         name += f"-seed{settings.get('seed', 0)}" + ("-strip" if kind == "strip" else "")
-        dialog = QFileDialog(self, KINDS[kind][0].rstrip("…"))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix(ending)
-        dialog.setNameFilter(f"{words} (*{ending})")
-        dialog.selectFile(name.replace("+", "p") + ending)
-        # The dialog has asked whether an existing file may be replaced.
-        dialog.fileSelected.connect(lambda path: self.write(kind, Path(path), overwrite=True))
-        dialog.open()
+        # The dialog asks whether an existing file may be replaced.
+        ask_file(self, title.rstrip("…"), lambda path: self.write(kind, path, overwrite=True),
+                 kinds=[f"{words} (*{ending})"], save_as=name.replace("+", "p") + ending)
 
     def write(self, kind: str, path: Path, overwrite: bool = False) -> None:
         """Write an export in a thread; another one that is still being written is given up."""

@@ -16,7 +16,6 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QMenu,
@@ -27,6 +26,7 @@ from PySide6.QtWidgets import (
 
 from hybridstudio.config import Leaf
 from hybridstudio.gui import theme
+from hybridstudio.gui.askfile import ask_file
 
 ENGLISH = QLocale(QLocale.Language.English, QLocale.Country.UnitedKingdom)  # 20,000, everywhere
 EMPTY = "automatic"  # what an optional field shows while nothing is asked
@@ -264,12 +264,12 @@ class DataName(QWidget):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take a folder or a zip archive."""
-        if _dropped(event):
+        if dropped_data(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Use what was dropped as the data set."""
-        if path := _dropped(event):
+        if path := dropped_data(event):
             self.choose(path)
 
     def _told(self) -> None:
@@ -277,14 +277,11 @@ class DataName(QWidget):
             self.edited.emit()
 
     def _ask(self, kind: str) -> None:
-        dialog = QFileDialog(self, "Choose a folder of pictures")
         if kind == "folder":
-            dialog.setFileMode(QFileDialog.FileMode.Directory)
+            ask_file(self, "Choose a folder of pictures", self.choose, folder=True)
         else:
-            dialog.setWindowTitle("Choose a zip archive of pictures")
-            dialog.setNameFilter("Zip archives (*.zip)")
-        dialog.fileSelected.connect(lambda path: self.choose(Path(path)))
-        dialog.open()
+            ask_file(self, "Choose a zip archive of pictures", self.choose,
+                     kinds=["Zip archives (*.zip)"])
 
 
 def editor_for(leaf: Leaf) -> Editor:
@@ -343,8 +340,15 @@ def _list(text: str, parse: Callable[[str], Any]) -> tuple[Any, ...]:
 PARSERS: dict[type, Callable[[str], Any]] = {float: _float, int: _int, str: str}
 
 
-def _dropped(event: QDropEvent) -> Path | None:
-    """Return the one folder or zip archive that is being dropped, if it is one."""
+def dropped_data(event: QDropEvent) -> Path | None:
+    """Return the one folder or zip archive that is being dropped; a run's folder is none."""
+    path = dropped_path(event)
+    if path is None or (path / "run.toml").is_file():
+        return None
+    return path if path.is_dir() or path.suffix.lower() == ".zip" else None
+
+
+def dropped_path(event: QDropEvent) -> Path | None:
+    """Return the one local file or folder that is being dropped, if it is one."""
     urls = event.mimeData().urls()
-    path = Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None
-    return path if path and (path.is_dir() or path.suffix.lower() == ".zip") else None
+    return Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None

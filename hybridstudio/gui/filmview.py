@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
+    QIcon,
     QImage,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
+    QPixmap,
     QResizeEvent,
     QTextDocument,
     QWheelEvent,
@@ -48,13 +51,12 @@ class FilmView(QWidget):
     """Shows a frame's rows as large as they fit, stacked or side by side, whichever is larger.
 
     `scrubbed` tells steps to move by (the wheel), `pointed` what lies under the mouse in words,
-    `picked` the picture clicked, `enlarged` whether one is shown alone, `scaled` the zoom in words.
+    `enlarged` whether one is shown alone, `scaled` the zoom in words.
     `painted_at` is the time (perf_counter) at which painting last ended.
     """
 
     scrubbed = Signal(int)
     pointed = Signal(str)
-    picked = Signal(int)
     enlarged = Signal(bool)
     scaled = Signal(str)
 
@@ -255,7 +257,6 @@ class FilmView(QWidget):
         if found := self._under(event.position()):
             self.current = found[1]
             self.update()
-            self.picked.emit(self.current)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Show the picture alone, or all again."""
@@ -271,6 +272,22 @@ class FilmView(QWidget):
         if notches:
             self.scrubbed.emit(-notches)
         event.accept()
+
+
+def symbol(row: Row, ratio: float) -> tuple[QIcon, QSize]:
+    """Return a row's variable as an icon and its size in points: its hat shows in small as well."""
+    colours = theme.palette()
+    text = QTextDocument()
+    text.setDocumentMargin(0)
+    text.setHtml(f"<span style='font-family:serif;font-size:12pt;color:{colours.text}'>"
+                 f"{MATHS[row]}</span>")
+    size = QSize(math.ceil(text.idealWidth()), math.ceil(text.size().height()))
+    pixmap = QPixmap(size * ratio)
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    with QPainter(pixmap) as painter:
+        text.drawContents(painter)
+    return QIcon(pixmap), size
 
 
 def _on_pixel(place: QPointF, ratio: float) -> QPointF:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
+from hybridstudio import telling
 from hybridstudio.gui import theme
-from hybridstudio.gui.axes import duration
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Progress
 
 PATIENCE = 300  # ms; what is quicker shows no bar
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 class LoadingBar(QWidget):
@@ -50,7 +49,7 @@ class LoadingBar(QWidget):
 
     def show_progress(self, progress: Progress) -> None:
         """Show how far it is."""
-        amount = sized if progress.unit == "bytes" else lambda number: f"{number:,.0f}"
+        amount = telling.bytes if progress.unit == "bytes" else lambda number: f"{number:,.0f}"
         parts = [f"{self._what}: {amount(progress.step)}"]
         if progress.total:
             self.bar.setRange(0, 1000)
@@ -62,7 +61,7 @@ class LoadingBar(QWidget):
         if progress.rate:
             parts.append(f"{amount(progress.rate)}/s")
         if progress.left is not None:
-            parts.append(f"{duration(progress.left)} left")
+            parts.append(f"{telling.duration(progress.left)} left")
         self.words.setText("  ·  ".join(parts))
 
     def end(self) -> None:
@@ -73,11 +72,3 @@ class LoadingBar(QWidget):
     def _on_cancel(self) -> None:
         self.cancel.setEnabled(False)
         self.cancelled.emit()
-
-
-def sized(number: float) -> str:
-    """Write a number of bytes as people read it: 12.3 MB."""
-    place = 0
-    while number >= 1000 and place < len(_UNITS) - 1:
-        number, place = number / 1000, place + 1
-    return f"{number:,.0f} {_UNITS[place]}" if place == 0 else f"{number:,.1f} {_UNITS[place]}"

@@ -6,19 +6,13 @@ from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPixmap
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSlider,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import mosaic, theme
+from hybridstudio.gui.askfile import ask_file
+from hybridstudio.gui.buttons import flat
+from hybridstudio.gui.fields import dropped_path
 from hybridstudio.gui.images import read_picture, to_qimage
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Images
@@ -28,7 +22,10 @@ _SIDE = 56  # points of the small picture
 
 
 class StartPicture(QWidget):
-    """Shows the picture and its noise level; `edited` tells that a user changed either."""
+    """Shows the picture and its noise level; `edited` tells that a user changed either.
+
+    `image` is the file at `path` as the model takes it; for another model it is read anew.
+    """
 
     edited = Signal()
     failed = Signal(object)  # StudioError
@@ -36,6 +33,7 @@ class StartPicture(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.image: Images | None = None
+        self.path: Path | None = None
         self._size, self._channels, self._timesteps = 32, 1, 1000
         self._thumb = QLabel()
         self._thumb.setFixedSize(QSize(_SIDE, _SIDE))
@@ -44,11 +42,7 @@ class StartPicture(QWidget):
         self.choose.setToolTip("Noise a picture of yours and denoise it from there "
                                "(or drop an image file)")
         self.choose.clicked.connect(self._ask)
-        self.clear = QToolButton()
-        self.clear.setToolTip("Start from pure noise again")
-        self.clear.setAccessibleName("Start from pure noise again")
-        theme.set_icon(self.clear, "close")
-        self.clear.clicked.connect(lambda: self._take(None))
+        self.clear = flat("close", "Start from pure noise again", lambda: self._take(None, None))
         self.level = QSlider(Qt.Orientation.Horizontal)
         self.level.setAccessibleName("Noise level to start from")
         self.level.setToolTip("How far the picture is noised before it is denoised (half of T)")
@@ -72,11 +66,13 @@ class StartPicture(QWidget):
         self._show()
 
     def expect(self, size: int, channels: int, timesteps: int) -> None:
-        """Say what pictures the model takes; one of another shape is let go."""
-        if (size, channels) != (self._size, self._channels):
-            self.image = None
+        """Say what pictures the model takes; one of another shape is read anew from its file."""
+        is_other = (size, channels) != (self._size, self._channels)
         share = self.level.value() / self._timesteps
         self._size, self._channels, self._timesteps = size, channels, timesteps
+        if is_other and self.path is not None:
+            self.image = self._read(self.path)
+            self.path = self.path if self.image is not None else None
         self.level.blockSignals(True)
         self.level.setRange(1, timesteps)
         self.level.setValue(round(share * timesteps))
@@ -87,22 +83,27 @@ class StartPicture(QWidget):
         """Return the noise level to start from; None without a picture."""
         return self.level.value() if self.image is not None else None
 
-    def show_start(self, image: Images | None, from_step: int | None) -> None:
+    def show_start(self, image: Images | None, path: Path | None, from_step: int | None) -> None:
         """Show a picture and a level without telling."""
-        self.image = image
+        self.image, self.path = image, path
         if from_step is not None:
             self.level.setValue(from_step)
         self._show()
 
     def open(self, path: Path) -> None:
         """Take an image file; `failed` tells why where it cannot be read."""
+        if (image := self._read(path)) is not None:
+            self._take(image, path)
+
+    def _read(self, path: Path) -> Images | None:
         try:
-            self._take(read_picture(path, self._size, self._channels))
+            return read_picture(path, self._size, self._channels)
         except StudioError as error:
             self.failed.emit(error)
+            return None
 
-    def _take(self, image: Images | None) -> None:
-        self.image = image
+    def _take(self, image: Images | None, path: Path | None) -> None:
+        self.image, self.path = image, path
         self._show()
         self.edited.emit()
 
@@ -128,10 +129,8 @@ class StartPicture(QWidget):
                            "then denoised from there.")
 
     def _ask(self) -> None:
-        dialog = QFileDialog(self, "Choose a picture to start from")
-        dialog.setNameFilter(f"Pictures ({' '.join('*' + suffix for suffix in SUFFIXES)})")
-        dialog.fileSelected.connect(lambda path: self.open(Path(path)))
-        dialog.open()
+        endings = " ".join("*" + suffix for suffix in SUFFIXES)
+        ask_file(self, "Choose a picture to start from", self.open, kinds=[f"Pictures ({endings})"])
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take one image file."""
@@ -147,6 +146,5 @@ class StartPicture(QWidget):
 
 def dropped_picture(event: QDropEvent) -> Path | None:
     """Return the one image file that is being dropped, if it is one."""
-    urls = event.mimeData().urls()
-    path = Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None
+    path = dropped_path(event)
     return path if path and path.suffix.lower() in SUFFIXES and path.is_file() else None

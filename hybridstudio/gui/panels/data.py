@@ -27,6 +27,7 @@ from hybridstudio.gui.anatomy import Panel, alone
 from hybridstudio.gui.buttons import toggle
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.dataform import DataForm
+from hybridstudio.gui.fields import dropped_data
 from hybridstudio.gui.film import Film
 from hybridstudio.gui.filmview import FilmView
 from hybridstudio.gui.images import ImageSheet
@@ -252,8 +253,6 @@ class DataPanel(Panel):
                 self._on_frame(event)
             case Notice():
                 self.notice.tell(event)
-            case StudioError():
-                self.show_error(event)
             case Done():
                 self.loading.end()
                 if event.outcome == "stopped":
@@ -364,15 +363,6 @@ def training_on(data: DataConfig) -> RunConfig:
     kept = {"flip": base.data.flip, "limit": base.data.limit}
     # Unchecked on purpose: the form says beside its field what does not fit.
     return base.model_copy(update={"data": data.model_copy(update=kept)})
-
-
-def dropped_data(event: QDropEvent) -> Path | None:
-    """Return the one folder or zip archive that is being dropped; a run folder is none."""
-    urls = event.mimeData().urls()
-    path = Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None
-    if path is None or (path / "run.toml").is_file():
-        return None
-    return path if path.is_dir() or path.suffix.lower() == ".zip" else None
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from PySide6.QtCore import QCoreApplication, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, Qt, QTimer, QUrl
 from PySide6.QtGui import (
+    QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
@@ -17,32 +18,23 @@ from PySide6.QtGui import (
     QKeySequence,
     QShortcut,
 )
-from PySide6.QtWidgets import (
-    QButtonGroup,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from hybridstudio import commands, pictures, runs
+from hybridstudio import commands, pictures, runs, telling
 from hybridstudio.errors import StudioError
-from hybridstudio.gui import theme
 from hybridstudio.gui.anatomy import Panel, alone
-from hybridstudio.gui.buttons import flat, toggle
+from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.drawform import DrawForm
 from hybridstudio.gui.drawing import DrawSettings
 from hybridstudio.gui.export import ExportButton
-from hybridstudio.gui.film import ROWS, Film, Row
+from hybridstudio.gui.film import Film
+from hybridstudio.gui.filmbar import FilmBar
 from hybridstudio.gui.filmview import FilmView
 from hybridstudio.gui.startpicture import dropped_picture
-from hybridstudio.gui.theme import GRID
 from hybridstudio.gui.timeline import Timeline
 from hybridstudio.gui.wishes import Cancel
-from hybridstudio.messages import Done, Event, Frame, Notice, Started
+from hybridstudio.messages import Done, Event, Frame, Notice, Progress, Started
 from hybridstudio.runs import Run
 
 REDRAW_AFTER = 250  # ms after the last change of a setting
@@ -63,12 +55,17 @@ class DenoisePanel(Panel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._run: Run | None = None
+        self._path: Path | None = None  # of the run that was chosen, whether it is there or not
+        self._is_awaited = False  # its training is getting ready
         self._film = Film()
         self._drawn: DrawSettings | None = None  # what the frames were drawn with
         self._asked: DrawSettings | None = None  # what was asked for last
         self._is_drawing = False
+        self._void = False  # what is still told is of a run that is not shown any more
+        self._left: float | None = None  # seconds that drawing still takes
         self._level: float | None = None  # the t a user scrubbed to; None follows the newest
         self.view = FilmView()
+        self.bar = FilmBar()
         self.timeline = Timeline()
         self.form = DrawForm()
         self.notice = Card()
@@ -78,7 +75,7 @@ class DenoisePanel(Panel):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.notice)
-        column.addWidget(self._made_bar())
+        column.addWidget(self.bar)
         column.addWidget(self.view, 1)
         self.set_canvas(canvas)
         self.set_transport(self.timeline)
@@ -94,33 +91,6 @@ class DenoisePanel(Panel):
 
     # --- the parts --------------------------------------------------------------------------------
 
-    def _made_bar(self) -> QWidget:
-        """Make the row over the canvas: which rows are shown, all pictures or one."""
-        bar = QWidget()
-        row = QHBoxLayout(bar)
-        row.setContentsMargins(2 * GRID, GRID // 2, GRID, GRID // 2)
-        row.setSpacing(GRID // 2)
-        self.toggles: dict[Row, QToolButton] = {}
-        for name, says in ROWS.items():
-            button = toggle(PLAIN[name], f"Show or hide the {says}", on=True)
-            button.toggled.connect(self._show_rows)
-            self.toggles[name] = button
-            row.addWidget(button)
-        row.addStretch(1)
-        self.scale = theme.say(QLabel(), "muted")
-        self.scale.setToolTip("How large a pixel is shown; 1:2 where pictures had to be shrunk")
-        row.addWidget(self.scale)
-        row.addSpacing(GRID)
-        self.modes = QButtonGroup(self)
-        for index, (words, says) in enumerate((
-                ("All pictures", "Show every picture in each row"),
-                ("One enlarged", "Show only the chosen picture (double-click, Return)"))):
-            button = toggle(words, says, on=index == 0)
-            self.modes.addButton(button, index)
-            row.addWidget(button)
-        self.modes.idClicked.connect(lambda place: self.view.show_alone(place == 1))
-        return bar
-
     def _made_header_buttons(self) -> None:
         self.copy = flat("copy", "Copy the command line that draws the same", self.copy_command)
         self.export = ExportButton(self._material)
@@ -134,13 +104,16 @@ class DenoisePanel(Panel):
     def _connect(self) -> None:
         self.timeline.moved.connect(self._on_moved)
         self.view.scrubbed.connect(self.timeline.step)
-        self.view.scaled.connect(self.scale.setText)
+        self.view.scaled.connect(self.bar.scale.setText)
         self.view.pointed.connect(self.timeline.pointed.setText)
-        self.view.enlarged.connect(lambda on: self.modes.button(int(on)).setChecked(True))
+        self.view.enlarged.connect(self.bar.show_alone)
+        self.bar.alone.connect(self.view.show_alone)
+        self.bar.chosen.connect(self.view.show_rows)
         self.form.changed.connect(self._on_settings)
-        self.form.failed.connect(self.show_error)
+        self.form.failed.connect(self._tell_error)
         self.draw_button.clicked.connect(self._draw_or_stop)
-        self.export.failed.connect(self.show_error)
+        self.export.failed.connect(self._tell_error)
+        self.export.written.connect(self._on_written)
         for key, slot in ((QKeySequence("Ctrl+Return"), self.draw),
                           (QKeySequence(QKeySequence.StandardKey.Undo), self.form.undo),
                           (QKeySequence(QKeySequence.StandardKey.Redo), self.form.redo)):
@@ -149,23 +122,27 @@ class DenoisePanel(Panel):
     # --- the run ----------------------------------------------------------------------------------
 
     def show_run(self, path: Path | None) -> None:
-        """Offer a run for drawing; its frames stay while it is the same one."""
-        before = self._run.path if self._run else None
+        """Offer a run for drawing; its frames stay while it is the same one.
+
+        One whose folder is not there yet is waited for: its training is getting ready.
+        """
+        before = self._run
+        error = run = None
         try:
-            run = runs.read(path) if path is not None else None
-        except StudioError as error:
-            self._run = None
-            self._clear()
-            self.show_error(error)
-            return
-        is_other = before != (run.path if run else None)
+            was_there = before is not None and before.path == path
+            run = runs.read(path) if path is not None and (was_there or path.exists()) else None
+        except StudioError as fault:
+            error = fault
+        is_other = path != self._path or (run is None) != (before is None)
         if is_other:
-            self._redraw.stop()
-            self._clear()
+            self._leave_drawing()
             self.show_error(None)
             self.notice.hide()
-        self._run = run
-        if run is not None:
+        if error is not None:
+            self._tell_error(error)
+        self._run, self._path = run, path
+        self._is_awaited = path is not None and run is None and error is None
+        if run is not None and (is_other or _offers(run) != _offers(before)):
             self.form.show_run(run, keep=not is_other)
         self._show_state()
 
@@ -187,9 +164,14 @@ class DenoisePanel(Panel):
                                     f"{self._run.name} is chosen now, so it draws other pictures",
                                     f"choose {name} in the library", "warning"))
 
-    def _clear(self) -> None:
+    def _leave_drawing(self) -> None:
+        """Take all frames away; what is still being drawn is given up."""
+        self._redraw.stop()
+        if self._is_drawing:
+            self._void = True
+            self.requested.emit(Cancel())
         self._film.clear()
-        self._drawn, self._level, self._is_drawing = None, None, False
+        self._drawn, self._level, self._left, self._is_drawing = None, None, None, False
         self.view.show_frame(None)
         self.timeline.set_steps(0)
         self.timeline.set_levels([])
@@ -202,16 +184,18 @@ class DenoisePanel(Panel):
             return
         self._redraw.stop()
         self.show_error(None)
-        self._asked = self.form.settings()
-        self._is_drawing = True
+        self._asked, self._left = self.form.settings(), None
+        self._is_drawing, self._void = True, False
         self._show_state()
         self.requested.emit(self._asked.request(self._run.path))
 
     def copy_command(self) -> None:
         """Put the command line that draws the same on the clipboard."""
         if self._run is not None:
-            request = self.form.settings().request(self._run.path)
-            QGuiApplication.clipboard().setText(commands.as_command(request))
+            settings = self.form.settings()
+            command = commands.as_command(settings.request(self._run.path),
+                                          image=str(settings.picture or "IMAGE.png"))
+            QGuiApplication.clipboard().setText(command)
             self.timeline.pointed.setText("Command copied")
 
     def _draw_or_stop(self) -> None:
@@ -221,7 +205,13 @@ class DenoisePanel(Panel):
             self.draw()
 
     def _on_settings(self) -> None:
-        if self._drawn is not None or self._is_drawing:
+        """Draw anew once the settings rest; a picture that came in waits for Draw."""
+        image = self.form.settings().image
+        is_new = image is not None and (self._asked is None or image is not self._asked.image)
+        if is_new:
+            self._redraw.stop()
+            self.timeline.pointed.setText("Press Draw to start from the picture")
+        elif self._drawn is not None or self._is_drawing:
             self._redraw.start()
 
     def _can_draw(self) -> bool:
@@ -232,6 +222,9 @@ class DenoisePanel(Panel):
 
     def on_event(self, event: Event) -> None:
         """Take what drawing tells; a new start makes all older frames void."""
+        if self._void:
+            self._void = not isinstance(event, Done)
+            return
         match event:
             case Started():
                 self._film.clear()
@@ -242,23 +235,38 @@ class DenoisePanel(Panel):
                 self._show_state()
             case Frame():
                 self._on_frame(event)
+            case Progress():
+                self._left = event.left
             case Notice():
                 self.notice.tell(event)
-            case StudioError():
-                self.show_error(event)
             case Done():
                 self._ended()
 
     def show_error(self, error: StudioError | None) -> None:
         """Tell an error where the pictures would be; drawing is over."""
+        if error is not None and self._void:
+            self._void = False  # it was of the drawing that was given up
+            return
         super().show_error(error)
         if error is not None:
             self._ended()
 
+    def _tell_error(self, error: StudioError) -> None:
+        """Tell an error that ends no drawing: of a picture, a file, a run."""
+        super().show_error(error)
+
+    def _on_written(self, path: Path) -> None:
+        def look() -> None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))
+
+        self.notice.tell(Notice(f"Saved {path.name}", f"in {path.parent}"), ("Open folder", look))
+
     def _ended(self) -> None:
-        self._is_drawing = False
+        self._is_drawing, self._left = False, None
         self.timeline.set_steps(self._film.steps)
         self._show_state()
+        if (frame := self.view.frame_shown()) is not None:
+            self._show_readout(frame)
 
     def _on_frame(self, frame: Frame) -> None:
         is_first = not self._film
@@ -285,19 +293,16 @@ class DenoisePanel(Panel):
 
     def _show(self, frame: Frame) -> None:
         self.view.show_frame(frame)
+        self._show_readout(frame)
+
+    def _show_readout(self, frame: Frame) -> None:
         t = round(frame.t)
         levels = self._run.config.model.timesteps if self._run else t
-        self.timeline.readout.setText(
-            f"t = {t:,} of {levels:,}  ·  step {frame.step:,} of {frame.steps:,}  ·  "
-            f"NFE {frame.nfe:,}  ·  σ = {frame.noise:.3f}")
-
-    def _show_rows(self) -> None:
-        chosen = tuple(name for name, button in self.toggles.items() if button.isChecked())
-        if not chosen:  # the last one stays on
-            sender = cast(QToolButton, self.sender())
-            sender.setChecked(True)
-            return
-        self.view.show_rows(chosen)
+        said = [f"t = {t:,} of {levels:,}", f"step {frame.step:,} of {frame.steps:,}"]
+        if self._is_drawing and self._left is not None and self._left >= 1:
+            said.append(f"{telling.duration(round(self._left))} left")
+        said += [f"{frame.nfe:,} evaluations", f"σ = {frame.noise:.3f}"]
+        self.timeline.readout.setText("  ·  ".join(said))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Scrub, play and enlarge with the keys that no field takes."""
@@ -329,6 +334,9 @@ class DenoisePanel(Panel):
         self.view.update()
 
     def _empty_words(self) -> str:
+        if self._is_awaited and self._path is not None:
+            return (f"Getting {self._path.name} ready…\n"
+                    "There is something to draw from once its training has begun.")
         if self._run is None:
             return "Choose a model in the library to watch it turn noise into pictures."
         if self._is_drawing:
@@ -365,7 +373,8 @@ class DenoisePanel(Panel):
             self.form.start.open(path)
 
 
-PLAIN: dict[Row, str] = {"x_t": "xₜ  noisy", "x0": "x̂₀  predicted", "eps": "ε̂  noise"}
+def _offers(run: Run | None) -> tuple[object, ...]:
+    return (run.checkpoints, run.config) if run is not None else ()
 
 
 def measure_scrub(panel: DenoisePanel, moves: Sequence[int]) -> list[float]:
