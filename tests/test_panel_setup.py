@@ -11,6 +11,7 @@ from hybridstudio.config import RunConfig
 from hybridstudio.errors import StudioError
 from hybridstudio.gui.panels import setup
 from hybridstudio.gui.panels.setup import SetupPanel, roughly
+from hybridstudio.gui.wishes import Cancel
 from hybridstudio.messages import Done, Probe, Probed, Progress, Started, Train
 
 PROBED = Probed(0.1, 600_000_000, 0.0, {"unet": 1_240_000})
@@ -77,7 +78,7 @@ def test_the_estimate_tells_time_speed_and_memory(panel):
     panel.form.set_value("train.steps", 4800)
     panel._estimate.click()
     assert isinstance(panel.asked[-1], Probe)
-    assert not panel._estimate.isEnabled()
+    assert panel._estimate.text() == "Cancel"
     panel.on_event(Started("Estimating time and memory"))
     panel.on_event(Progress(1, 4, "files"))
     assert "25 %" in panel._cost.text()
@@ -86,7 +87,7 @@ def test_the_estimate_tells_time_speed_and_memory(panel):
     assert panel._cost.text() == "About 8 min"
     batch = panel.form.config().train.batch_size
     assert f"{batch * 10:,} pictures/s" in panel._note.text()
-    assert "0.6 GB" in panel._note.text()
+    assert "600 MB" in panel._note.text()
     assert "1.24 M" in panel._note.text()
 
 
@@ -117,6 +118,30 @@ def test_estimates_come_unasked_where_no_download_is_needed(panel, monkeypatch, 
     panel.form.config()
     qtbot.wait(60)
     assert not panel.asked
+
+
+def test_an_estimate_is_cancelled_or_replaced(panel):
+    panel._estimate.click()
+    panel.on_event(Progress(40, 100, "bytes"))
+    assert "40 %" in panel._cost.text()
+    panel._estimate.click()
+    assert panel.asked[-1] == Cancel()
+    panel.on_event(Done("stopped"))
+    assert panel._estimate.isEnabled()
+    assert panel._estimate.text() == "Estimate"
+    assert panel._cost.text() == "Not estimated yet"
+    assert panel._estimate.shortcut().toString() == "Ctrl+E"
+
+
+def test_settings_changed_while_estimating_are_estimated_after_it(panel):
+    panel.probe()
+    panel.form.set_value("model.width", 128)
+    panel.form.config()
+    panel._probe_unasked()
+    assert len(panel.asked) == 1
+    panel.on_event(PROBED)
+    assert panel._timer.isActive()
+    panel._timer.stop()
 
 
 def test_a_failed_estimate_is_told_and_can_be_asked_again(panel):

@@ -11,28 +11,29 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QSplitter,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from hybridstudio import commands, runs
+from hybridstudio import commands, runs, telling
 from hybridstudio import config as configs
 from hybridstudio.config import RunConfig, leaves, value_at
 from hybridstudio.errors import ConfigError, Problem, StudioError, translate
 from hybridstudio.gui import theme
 from hybridstudio.gui.anatomy import Panel, alone
+from hybridstudio.gui.askfile import ask_file
+from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.form import ConfigForm
 from hybridstudio.gui.presetlist import EMBEDDED, PresetList
 from hybridstudio.gui.rows import label_of
 from hybridstudio.gui.theme import GRID
-from hybridstudio.messages import Device, Event, Probe, Probed, Progress, Started, Train
+from hybridstudio.gui.wishes import Cancel
+from hybridstudio.messages import Device, Done, Event, Probe, Probed, Progress, Started, Train
 
 FIRST = "ddpm-digits"  # the preset that needs no download and trains in a minute
 PROBE_MS = 1200  # how long a user pauses before an estimate is made unasked
@@ -116,6 +117,11 @@ class SetupPanel(Panel):
             self._probed, self._asked = (self._asked, event), None
             self._at_hand.add(self._probed[0].config.data.name)
             self._show_estimate()
+            if not self._stands(self.form.config()):
+                self._timer.start()  # the settings have changed meanwhile
+        elif isinstance(event, Done):  # stopped, or replaced by other work
+            self._asked = None
+            self._show_estimate()
 
     def show_error(self, error: StudioError | None) -> None:
         """Tell an error above the form; an estimate that failed is no longer waited for."""
@@ -147,8 +153,16 @@ class SetupPanel(Panel):
         """Estimate by itself where that takes a moment: no download is started unasked."""
         config = self.form.config()
         if config is not None and self.isVisible() and config.data.name in self._at_hand and (
-                not self._stands(config)):
+                self._asked is None and not self._stands(config)):
             self.probe()
+
+    def _probe_or_cancel(self) -> None:
+        if self._asked is None:
+            self.probe()
+        else:
+            self._timer.stop()
+            self._estimate.setEnabled(False)
+            self.requested.emit(Cancel())
 
     def _stands(self, config: RunConfig | None) -> bool:
         """Tell whether the last estimate holds for a config."""
@@ -162,12 +176,13 @@ class SetupPanel(Panel):
 
     def _show_estimate(self) -> None:
         config = self.form.config()
-        self._estimate.setEnabled(config is not None and self._asked is None)
-        self._estimate.setText("Estimate again" if self._probed else "Estimate")
+        self._estimate.setEnabled(config is not None or self._asked is not None)
         if self._asked is not None:
+            self._name_estimate("Cancel")
             self._note.setText("")
             self._cost.setText("Estimating …")
             return
+        self._name_estimate("Estimate again" if self._probed else "Estimate")
         if self._probed is None:
             self._cost.setText("Not estimated yet")
             self._note.setText("Estimate trains a few steps on this machine.")
@@ -179,12 +194,17 @@ class SetupPanel(Panel):
         self._cost.setText(f"About {roughly(probed.seconds_per_step * about.train.steps)}")
         sizes = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in
                           probed.parameters.items())
-        facts = [f"{rate:,.0f} pictures/s", f"{probed.memory / 1e9:.1f} GB of memory",
+        facts = [f"{rate:,.0f} pictures/s", f"{telling.bytes(probed.memory)} of memory",
                  f"weights: {sizes}" if sizes else ""]
         if not stands:
             facts.append("Out of date: the settings have changed since.")
         self._note.setText("\n".join(fact for fact in facts if fact))
         theme.say(self._cost, "heading" if stands else "muted")
+
+    def _name_estimate(self, text: str) -> None:
+        if text != self._estimate.text():
+            self._estimate.setText(text)
+            self._estimate.setShortcut("Ctrl+E")  # which a new text takes away
 
     # --- what a user does -------------------------------------------------------------------------
 
@@ -233,14 +253,9 @@ class SetupPanel(Panel):
             self._copied.start()
 
     def _ask_save(self) -> None:
-        dialog = QFileDialog(self, "Save the settings")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilter("Settings (*.toml)")
-        dialog.setDefaultSuffix("toml")
         config = self.form.config()
-        dialog.selectFile(f"{config.name if config else 'run'}.toml")
-        dialog.fileSelected.connect(lambda chosen: self.save_file(Path(chosen)))
-        dialog.open()
+        ask_file(self, "Save the settings", self.save_file, kinds=["Settings (*.toml)"],
+                 save_as=f"{config.name if config else 'run'}.toml")
 
     def save_file(self, path: Path) -> None:
         """Write the settings as a TOML file that Open and `hybridstudio train` read."""
@@ -253,10 +268,7 @@ class SetupPanel(Panel):
             self.show_error(translate(error))
 
     def _ask_open(self) -> None:
-        dialog = QFileDialog(self, "Open settings")
-        dialog.setNameFilter("Settings (*.toml)")
-        dialog.fileSelected.connect(lambda chosen: self.open_file(Path(chosen)))
-        dialog.open()
+        ask_file(self, "Open settings", self.open_file, kinds=["Settings (*.toml)"])
 
     def _device(self) -> Device:
         return typing.cast(Device, self._devices.currentText())
@@ -278,7 +290,8 @@ class SetupPanel(Panel):
         self._estimate = QPushButton("Estimate")
         self._estimate.setToolTip("Train a few steps to tell time and memory (Ctrl+E)")
         self._estimate.setShortcut("Ctrl+E")
-        self._estimate.clicked.connect(self.probe)
+        self._estimate.setAccessibleName("Estimate")
+        self._estimate.clicked.connect(self._probe_or_cancel)
         facts = QFormLayout()
         facts.setHorizontalSpacing(2 * GRID)
         facts.addRow(theme.say(QLabel("Folder"), "muted"), self._folder)
@@ -305,13 +318,12 @@ class SetupPanel(Panel):
         self._start.setToolTip("Train with these settings (Ctrl+Return)")
         self._start.clicked.connect(self._start_now)
         self._blocked = theme.say(QLabel(wordWrap=True), "error")
-        self._copy = self._flat("Copy command", "copy", self._copy_command,
-                                "Copy the command line that does the same")
-        self._reset = self._flat("Reset all", "undo", lambda: self.form.reset(),
-                                 "Take back every change (Ctrl+Z undoes one)")
-        opened = self._flat("Open", "folder", self._ask_open, "Open settings from a TOML file")
-        self._save = self._flat("Save as", "save", self._ask_save,
-                                "Save the settings as a TOML file")
+        self._copy = flat("copy", "Copy the command line that does the same",
+                          self._copy_command, "Copy command")
+        self._reset = flat("undo", "Take back every change (Ctrl+Z undoes one)",
+                           self.form.reset, "Reset all")
+        opened = flat("folder", "Open settings from a TOML file", self._ask_open, "Open")
+        self._save = flat("save", "Save the settings as a TOML file", self._ask_save, "Save as")
         self._blocked.hide()
         row = QHBoxLayout()
         row.setSpacing(GRID // 2)
@@ -331,16 +343,6 @@ class SetupPanel(Panel):
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(act)
         return bar
-
-    def _flat(self, text: str, icon: str, act: Any, tip: str) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        button.setAutoRaise(True)
-        button.setToolTip(tip)
-        theme.set_icon(button, icon)
-        button.clicked.connect(act)
-        return button
 
     def showEvent(self, event: QShowEvent) -> None:
         """Look again for a free folder, and estimate if that is due."""
