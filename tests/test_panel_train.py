@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 import time
 
 import numpy as np
@@ -7,14 +9,14 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
-from hybridstudio import runs
+from hybridstudio import paths, runs
 from hybridstudio.errors import StudioError
 from hybridstudio.gui.cannedrun import log_point, noised, write_preview, write_run
 from hybridstudio.gui.filmstrip import FilmStrip, pictures_of, short
 from hybridstudio.gui.following import Following
 from hybridstudio.gui.panels.train import TrainPanel
 from hybridstudio.gui.trainview import grouped, label_of
-from hybridstudio.gui.wishes import Open, Pause, Save, Stop
+from hybridstudio.gui.wishes import Cancel, Open, Pause, Save, Stop
 from hybridstudio.messages import Done, Draw, Notice, Preview, Progress, Resume, Saved, Started
 
 
@@ -38,7 +40,8 @@ def panel(qtbot):
 
 def shown(panel):
     return [button.text() for button in (
-        panel._pause, panel._resume, panel._longer, panel._stop, panel._save, panel._sample)
+        panel.controls.pause, panel.controls.resume, panel.controls.longer, panel.controls.stop,
+        panel.controls.save, panel.controls.sample)
         if button.isVisible()]
 
 
@@ -61,7 +64,7 @@ def test_an_interrupted_run_shows_what_it_learned_and_resumes(panel, run):
     assert told["Step"] == "1,000 of 4,000"
     assert "pictures/s" in told["Speed"]
     assert shown(panel) == ["Resume", "Sample now"]
-    panel._resume.click()
+    panel.controls.resume.click()
     assert panel.asked == [Resume(run)]
 
 
@@ -75,23 +78,86 @@ def test_a_training_is_followed_steered_and_ends(panel, run):
         panel.tick()
         panel.view.loss.refresh()
         assert panel.view.loss._curves["loss"].steps[-1] == 1010
-        panel._pause.click()
-        panel._save.click()
-        panel._stop.click()
+        panel.controls.pause.click()
+        panel.controls.save.click()
+        panel.controls.stop.click()
         assert panel.asked == [Pause(run, True), Save(run), Stop(run)]
         runs.post(run, "pause")
         panel._look()
         assert panel.inspector.told()["State"] == "Paused"
-        assert panel._pause.text() == "Continue"
-        panel._pause.click()
+        assert panel.controls.pause.text() == "Continue"
+        panel.controls.pause.click()
         assert panel.asked[-1] == Pause(run, False)
-        log.mark("done", step=1010, outcome="finished")
+        log.mark("done", step=1010, outcome="budget")
         log.close()
     panel._settle()
     assert panel.inspector.told()["State"] == "Finished"
+    assert shown(panel) == ["Resume", "Sample now"]  # the budget ended it before its steps did
+
+
+@pytest.mark.parametrize(("steps", "wanted"), [(4000, 6000), (5000, 7500)])
+def test_a_finished_run_trains_longer(panel, tmp_path, steps, wanted):
+    write_run(tmp_path / "run", steps=steps, total=4000)
+    log = runs.MetricsLog(tmp_path / "run")
+    log.mark("done", step=steps, outcome="finished")
+    log.close()
+    panel.show_run(tmp_path / "run")
     assert shown(panel) == ["Train longer", "Sample now"]
-    panel._longer.click()
-    assert panel.asked[-1] == Resume(run, 6000)
+    panel.controls.longer.click()
+    assert panel.asked == [Resume(tmp_path / "run", wanted)]
+
+
+def test_a_run_broken_off_before_its_first_checkpoint_begins_again(panel, tmp_path):
+    write_run(tmp_path / "run", steps=50)
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    panel.show_run(tmp_path / "run")
+    assert shown(panel) == ["Resume"]
+
+
+def test_a_training_that_never_began_leaves_the_empty_page(panel, tmp_path):
+    path = tmp_path / "never"
+    for end in (lambda: panel.show_error(StudioError("No network")),
+                lambda: panel.on_event(Done("stopped"))):
+        panel.show_run(path)
+        panel.on_event(Progress(1, 2, "files"))
+        assert "Getting never ready" in panel._empty.told()
+        end()
+        panel.show_run(path)  # as the window does when it is looked at
+        assert "No run is open" in panel._empty.told()
+        assert not panel._empty.bar.isVisible()
+    assert panel._error.isVisible()
+
+
+def test_what_was_saved_is_told_for_a_moment_and_only_of_the_run_shown(panel, run, tmp_path):
+    panel.show_run(run)
+    panel.on_event(Saved(7, runs.checkpoint_path(tmp_path / "other", 7)))
+    assert "Saved" not in panel.controls.line.text()
+    panel.on_event(Saved(1003, runs.checkpoint_path(run, 1003)))
+    assert "Saved step 1,003" in panel.controls.line.text()
+    assert panel._settling.isActive()
+    panel._settle()
+    assert "Saved" not in panel.controls.line.text()
+
+
+def test_a_run_made_meanwhile_is_taken_up_when_shown_again(panel, tmp_path):
+    path = tmp_path / "soon"
+    panel.show_run(path)
+    write_run(path, steps=50, previews=0)
+    panel.show_run(path)
+    assert panel.inspector.told()["Step"].startswith("50 of")
+
+
+def test_a_model_that_ships_copies_the_command_that_made_it(panel, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "checkpoints", lambda: tmp_path)
+    for name, card in (("made", {"command": "hybridstudio train x --out y"}), ("plain", {})):
+        write_run(tmp_path / name, steps=1000)
+        (tmp_path / name / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    panel.show_run(tmp_path / "plain")
+    assert not panel._copy.isVisible()
+    panel.show_run(tmp_path / "made")
+    panel._copy.click()
+    assert QGuiApplication.clipboard().text() == "hybridstudio train x --out y"
+    assert shown(panel) == ["Sample now"]
 
 
 def test_a_training_in_this_window_tells_faster_than_its_folder(panel, run):
@@ -103,11 +169,11 @@ def test_a_training_in_this_window_tells_faster_than_its_folder(panel, run):
         told = panel.inspector.told()
         assert told["Step"] == "1,003 of 4,000"
         assert told["Speed"] == "1,280 pictures/s"
-        assert told["Time left"] == "5:00 min"
+        assert told["Time left"] == "5 min"
         assert told["Device"] == "cpu, 2 threads"
         panel.on_event(Preview(1003, np.zeros((1, 8, 8, 1), np.uint8)))
         panel.on_event(Saved(1003, runs.checkpoint_path(run, 1003)))
-        assert "Saved step 1,003" in panel._line.text()
+        assert "Saved step 1,003" in panel.controls.line.text()
         panel.on_event(Done("stopped"))
     assert panel._live is None
 
@@ -125,22 +191,54 @@ def test_another_runs_progress_is_not_taken_for_this_ones(panel, run, tmp_path):
 
 def test_sampling_now_shows_pictures_in_place_of_the_preview(panel, run):
     panel.show_run(run)
-    panel._sample.click()
+    panel.controls.sample.click()
     request = panel.asked[-1]
     assert isinstance(request, Draw)
     assert (request.run, request.frames, request.count) == (run, False, 36)
-    assert not panel._sample.isEnabled()
     panel.on_event(Started("Drawing from run", run, "cpu", {}))
     panel.on_event(Progress(3, 50, "steps"))
+    panel.tick()
+    assert "step 3 of 50" in panel.controls.line.text()
     images = np.full((36, 8, 8, 1), 9, np.uint8)
     panel.on_event(Done("finished", {}, images))
     assert (panel.view.sheet.images() == 9).all()
     assert f"{request.seed:,}" in panel.view._caption.text()
-    assert panel._sample.isEnabled()
-    panel._sample.click()
+    panel.controls.sample.click()
     panel.show_error(StudioError("Out of memory"))
-    assert panel._sample.isEnabled()
+    assert panel.controls.sample.text() == "Sample now"
     assert panel._error.isVisible()
+
+
+def test_drawing_now_can_be_cancelled_beside_a_training(panel, run):
+    with runs.lock(run):
+        panel.show_run(run)
+        panel.on_event(Started("run", run, "cpu", {}))
+        panel.controls.sample.click()
+        assert panel.controls.sample.text() == "Cancel drawing"
+        panel.controls.sample.click()
+        assert panel.asked[-1] == Cancel()
+        assert not panel.controls.sample.isEnabled()
+        panel.on_event(Done("stopped"))
+        assert panel.controls.sample.isEnabled()
+        assert panel.controls.sample.text() == "Sample now"
+        assert panel._started == run  # the training goes on
+        panel.controls.sample.click()
+        panel.on_event(Done("stopped"))  # of the training
+        assert panel._started is None
+        assert panel.controls.sample.text() == "Cancel drawing"
+
+
+def test_another_run_gives_up_what_was_drawn_of_the_first(panel, run, tmp_path):
+    other = tmp_path / "other"
+    write_run(other, steps=1000, total=2000)
+    panel.show_run(run)
+    panel.controls.sample.click()
+    panel.show_run(other)
+    assert panel.asked[-1] == Cancel()
+    caption = panel.view._caption.text()
+    panel.on_event(Done("finished", {"count": 36}, np.zeros((36, 8, 8, 1), np.uint8)))
+    assert panel.view._caption.text() == caption
+    assert panel.controls.sample.isEnabled()
 
 
 def test_notices_stand_on_the_curve_and_above_it(panel, run):
@@ -175,9 +273,14 @@ def test_a_run_that_is_not_there_yet_is_waited_for(panel, tmp_path):
     path = tmp_path / "soon"
     panel.show_run(path)
     assert not panel._error.isVisible()
-    panel.on_event(Progress(30, 100, "bytes"))
-    assert "no run soon yet" in panel._empty.told()
+    panel.on_event(Progress(30, 100, "bytes", left=12.0))
+    assert "Getting soon ready" in panel._empty.told()
+    assert "30 % · 12 s left" in panel._empty.told()
+    assert panel._empty.bar.value() == 300
+    panel.show_run(path)  # looked at again
     assert "30 %" in panel._empty.told()
+    panel._empty.cancel.click()
+    assert panel.asked == [Stop(path)]
     panel.tick()
     assert panel._timer.isActive()
     write_run(path, steps=50, previews=0)
@@ -188,11 +291,11 @@ def test_a_run_that_is_not_there_yet_is_waited_for(panel, tmp_path):
 
 def test_a_training_that_ends_while_pictures_are_drawn(panel, run):
     panel.show_run(run)
-    panel._sample.click()
+    panel.controls.sample.click()
     panel.on_event(Done("finished", {"steps": 4000}))
-    assert not panel._sample.isEnabled()
+    assert panel.controls.sample.text() == "Cancel drawing"
     panel.on_event(Done("finished", {"count": 36}, np.zeros((36, 8, 8, 1), np.uint8)))
-    assert panel._sample.isEnabled()
+    assert panel.controls.sample.text() == "Sample now"
     assert "Drawn now" in panel.view._caption.text()
 
 
@@ -205,7 +308,7 @@ def test_a_run_without_anything_yet(panel, tmp_path):
     assert panel.view._caption.text() == "No preview yet"
     assert panel.inspector.told()["Step"] == "0 of 4,000"
     panel.on_event(Progress(30, 100, "bytes"))
-    assert "30 %" in panel._line.text()
+    assert "30 %" in panel.controls.line.text()
 
 
 def test_nothing_ticks_while_hidden(panel, run):
@@ -319,7 +422,7 @@ def test_time_is_time_of_training_across_sittings(run):
     following.poll()
     seconds = following.curves()["loss"].seconds
     assert (np.diff(seconds) > 0).all()
-    assert following.pace().seconds == pytest.approx(1010 / 5.2)
+    assert following.pace().seconds == pytest.approx(1010 / 5.2, abs=0.01)
 
 
 def test_a_flood_of_records_keeps_each_tick_short(panel, run):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QLabel,
@@ -36,8 +36,6 @@ TITLES = {"images_per_second": "Pictures/s", "memory": "Memory (bytes)",
 
 class TrainView(QWidget):
     """Curves on the left, the chosen preview on the right, the film strip below."""
-
-    smoothing_changed = Signal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

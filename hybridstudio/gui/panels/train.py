@@ -6,38 +6,30 @@ import math
 import random
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from hybridstudio import commands
+from hybridstudio import commands, telling
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import theme
 from hybridstudio.gui.anatomy import Panel, alone
-from hybridstudio.gui.axes import duration, number
 from hybridstudio.gui.cannedrun import write_run
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.following import Following, Pace
 from hybridstudio.gui.nothing import Nothing
-from hybridstudio.gui.theme import GRID
+from hybridstudio.gui.traincontrols import TrainControls
 from hybridstudio.gui.traininspector import TrainInspector
 from hybridstudio.gui.trainview import TrainView
-from hybridstudio.gui.wishes import Open, Pause, Save, Stop
+from hybridstudio.gui.wishes import Cancel, Open, Pause, Save, Stop
 from hybridstudio.messages import Done, Draw, Event, Notice, Progress, Resume, Saved, Started
 
 TICK, REST = 100, 1500  # ms between looks at a run that trains, and at one that does not
 SETTLED = 1000  # ms after which what was asked may have happened
+LONGER = 1.5  # times as many steps
+STOPPING = "Stopping, and saving"
 STATES = {"training": "Training", "finished": "Finished", "stopped": "Stopped",
           "interrupted": "Interrupted", "ready": "Ready to use", "broken": "Broken"}
 
@@ -55,12 +47,14 @@ class TrainPanel(Panel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._chosen: Path | None = None
         self._following: Following | None = None
         self._awaited: Path | None = None  # a run whose folder is not there yet
         self._live: tuple[Path, Progress] | None = None  # told by the training in this window
         self._started: Path | None = None  # the run that trains in this window
         self._device = ""
         self._asked: Draw | None = None
+        self._is_cancelling = False  # what was asked to be drawn
         self._pending = ""  # what was asked of the training and has not happened yet
         self._told: Notice | None = None
         self.view = TrainView()
@@ -69,6 +63,7 @@ class TrainPanel(Panel):
         self._pages = QStackedWidget()
         self._empty = Nothing("New run", "plus")
         self._empty.clicked.connect(lambda: self.requested.emit(Open("setup")))
+        self._empty.cancelled.connect(lambda: self.requested.emit(Stop(self._awaited)))
         self._pages.addWidget(self._empty)
         page = QWidget()
         column = QVBoxLayout(page)
@@ -77,65 +72,90 @@ class TrainPanel(Panel):
         column.addWidget(self.view, 1)
         self._pages.addWidget(page)
         self.set_canvas(self._pages)
-        self.set_transport(self._made_transport())
+        self.controls = TrainControls()
+        for clicked, act in (
+                (self.controls.paused, self._ask_pause), (self.controls.stopped, self._ask_stop),
+                (self.controls.saved, self._ask_save), (self.controls.sampled, self._ask_sample),
+                (self.controls.resumed, self._ask_resume),
+                (self.controls.prolonged, lambda: self._ask_resume(LONGER))):
+            clicked.connect(act)
+        self.set_transport(self.controls)
         self.inspector = TrainInspector()
         self.inspector.smoothing.connect(self.view.set_smoothing)
         self.view.set_smoothing(self.inspector.weight)
         self.inspector.log.connect(self.view.set_log)
         self.inspector.against.connect(self.view.set_against)
-        self._copy = self._button("Copy command", "copy", self._copy_command,
-                                  "Copy the command line that resumes this run")
+        self._copy = QPushButton("Copy command")
+        self._copy.setToolTip("Copy the command line that resumes this run, or made this model")
+        theme.set_icon(self._copy, "copy")
+        self._copy.clicked.connect(self._copy_command)
         self.inspector.add(self._copy)
         self.set_inspector(self.inspector)
         self._timer = QTimer(self, interval=TICK)
         self._timer.timeout.connect(self.tick)
         self._settling = QTimer(self, singleShot=True, interval=SETTLED)
         self._settling.timeout.connect(self._settle)
-        self.show_run(None)
+        self._show_empty()
+        self._show_page()
 
     # --- the face ---------------------------------------------------------------------------------
 
     def show_run(self, path: Path | None) -> None:
         """Follow the run in folder `path`, or none; one that is not there yet is waited for."""
-        if path is not None and self._following is not None and path == self._following.path:
+        is_there = path is not None and (path / "run.toml").is_file()
+        if path == self._chosen and (self._following is not None or not is_there):
             self._look()
             return
+        self._chosen = path
         self.show_error(None)
         self._card.hide()
-        self._following, self._told, self._pending, self._asked = None, None, "", None
-        self._awaited = path if path and not (path / "run.toml").is_file() else None
-        if path is not None and self._awaited is None:
+        self._following, self._told, self._pending = None, None, ""
+        self._awaited = None if is_there else path
+        if self._asked is not None:
+            self._cancel_drawing()
+        if is_there and path is not None:
             try:
                 self._following = Following(path)
             except StudioError as error:
                 self.show_error(error)
-        self._tell_empty("It shows as soon as its training begins.")
+        self._show_empty()
+        self._show_page()
+        self._look()
+        if self.isVisible():
+            self._timer.start()
+
+    def _show_page(self) -> None:
+        """Show what belongs to the run that is followed, or the page for none."""
         run = self._following.run if self._following else None
         self.view.show_run(run)
         self._pages.setCurrentIndex(0 if run is None else 1)
         self._transport.setVisible(run is not None)
         self._inspector.setVisible(run is not None and self._toggle.isChecked())
         self._toggle.setVisible(run is not None)
-        self._look()
-        if self.isVisible():
-            self._timer.start()
+        self._copy.setVisible(bool(self._command()))
 
     def on_event(self, event: Event) -> None:
         """Take what a training in this window tells faster than its folder, and drawn pictures."""
+        path = self._path()
         if isinstance(event, Started):
-            self._device = event.device
+            self._device = event.device or self._device
             if self._asked is None and event.run is not None:
-                self._started = event.run.absolute()
+                self._started, self._pending = event.run.absolute(), ""
                 self.show_error(None)
+                if event.run == self._chosen:
+                    self.show_run(event.run)
         elif isinstance(event, Progress) and event.memory and self._started is not None:
             self._live = (self._started, event)
-        elif isinstance(event, Progress):
+        elif isinstance(event, Progress) and event.unit != "steps":
             self._tell_preparation(event)
-        elif isinstance(event, Notice) and self._started in (None, self._path()):
+        elif isinstance(event, Progress) and self._asked is not None and event.total:
+            self._pending = f"Drawing: step {event.step:,} of {event.total:,}"
+        elif isinstance(event, Notice) and self._started in (None, path):
             self._tell_notice(event)
-        elif isinstance(event, Saved):
+        elif isinstance(event, Saved) and path is not None and event.path.is_relative_to(path):
             self._pending = f"Saved step {event.step:,}"
             self._look()
+            self._settling.start()
         elif isinstance(event, Done):
             self._on_done(event)
 
@@ -143,7 +163,9 @@ class TrainPanel(Panel):
         """Tell an error above the curves; what was asked for is no longer waited for."""
         super().show_error(error)
         if error is not None:
-            self._asked, self._pending = None, ""
+            self._asked, self._is_cancelling = None, False
+            self._live, self._pending = None, ""
+            self._give_up_waiting()
             self._look()
 
     def tick(self) -> None:
@@ -187,46 +209,29 @@ class TrainPanel(Panel):
         if following is None:
             return
         run, pace = following.run, self._pace(following)
-        training = run.state == "training"
-        total = max(pace.total, 1)
+        training, total = run.state == "training", max(pace.total, 1)
         state = "Paused" if following.is_paused else STATES[run.state]
-        left = duration(pace.left) if pace.left is not None and training else "–"
+        left = _rounded(pace.left) if pace.left is not None and training else "–"
         newest = max(run.checkpoints, default=None)
         self.inspector.tell({
             "State": state, "Step": f"{pace.step:,} of {pace.total:,}",
-            "Speed": f"{number(pace.images_per_second)} pictures/s" if (
+            "Speed": f"{telling.number(pace.images_per_second)} pictures/s" if (
                 pace.images_per_second) else "",
-            "Time left": left, "Trained for": duration(pace.seconds),
-            "Memory": f"{pace.memory / 1e9:.1f} GB" if pace.memory else "",
+            "Time left": left, "Trained for": _rounded(pace.seconds),
+            "Memory": telling.bytes(pace.memory) if pace.memory else "",
             "Device": self._device,
             "Checkpoint": f"step {newest:,}" if newest is not None else "none yet",
         })
-        self._bar.setValue(round(1000 * min(pace.step / total, 1)))
         said = [self._pending or state, f"{100 * pace.step / total:.0f} %"]
         if training and pace.left is not None and not following.is_paused:
             said.append(f"{left} left")
         if following.behind:
-            said.append(f"reading {following.behind / 1e6:.0f} MB more")
+            said.append(f"reading {telling.bytes(following.behind)} more")
         if following.bad_lines:
             said.append(f"{following.bad_lines} unreadable lines")
-        self._line.setText(" · ".join(said))
-        self._show_buttons(following)
-
-    def _show_buttons(self, following: Following) -> None:
-        run = following.run
-        training = run.state == "training"
-        resumable = run.state in ("stopped", "interrupted") and bool(run.checkpoints)
-        longer = run.state == "finished" and not run.shipped
-        for button, shown in ((self._pause, training), (self._stop, training),
-                              (self._save, training), (self._resume, resumable),
-                              (self._longer, longer)):
-            button.setVisible(shown)
-        self._sample.setVisible(bool(run.checkpoints) or training)
-        self._sample.setEnabled(self._asked is None)
-        paused = following.is_paused
-        if self._pause.property("iconName") != ("play" if paused else "pause"):
-            self._pause.setText("Continue" if paused else "Pause")
-            theme.set_icon(self._pause, "play" if paused else "pause")
+        self.controls.tell(pace.step / total, " · ".join(said))
+        self.controls.show_state(run, following.is_paused, self._asked is not None,
+                                 self._is_cancelling)
 
     def _pace(self, following: Following) -> Pace:
         """Return the newest numbers: the training's own where it runs in here."""
@@ -239,19 +244,29 @@ class TrainPanel(Panel):
 
     def _tell_preparation(self, event: Progress) -> None:
         """Tell how far a download or the reading of the data is."""
-        if self._asked is None and event.unit != "steps":
-            share = f"{100 * event.step / event.total:.0f} %" if event.total else (
-                f"{event.step:,} {event.unit}")
-            self._pending = f"Preparing the data: {share}"
-            self._tell_empty(self._pending)
-            self._show_facts()
+        if self._following is None:
+            self._awaited = self._chosen  # begun anew, if it was given up before
+        amount = telling.bytes(event.step) if event.unit == "bytes" else (
+            f"{event.step:,} {event.unit}")
+        share = event.step / event.total if event.total else None
+        said = [f"Preparing the data: {amount if share is None else f'{100 * share:.0f} %'}"]
+        if event.left is not None:
+            said.append(f"{_rounded(event.left)} left")
+        self._pending = " · ".join(said)
+        self._show_empty(self._pending, share)
+        self._show_facts()
 
-    def _tell_empty(self, says: str) -> None:
+    def _show_empty(self, says: str = "Preparing the data", share: float | None = None) -> None:
         if self._awaited is None:
-            self._empty.tell("No run is open", "Choose one in the library, or start a new one.",
-                             offers=True)
+            self._empty.tell("No run is open", "Choose one in the library, or start a new one.")
         else:
-            self._empty.tell(f"There is no run {self._awaited.name} yet", says, offers=False)
+            self._empty.wait(f"Getting {self._awaited.name} ready", says, share)
+
+    def _give_up_waiting(self) -> None:
+        """The training ended before there was a folder."""
+        if self._awaited is not None and not (self._awaited / "run.toml").is_file():
+            self._awaited = None
+            self._show_empty()
 
     def _tell_notice(self, notice: Notice) -> None:
         if notice != self._told:
@@ -260,12 +275,17 @@ class TrainPanel(Panel):
 
     def _on_done(self, event: Done) -> None:
         self._pending = ""
-        if self._asked is not None and "steps" not in event.result:
-            if event.images is not None and self._asked.run == self._path():
-                self.view.show_drawn(event.images, f"Drawn now, seed {self._asked.seed:,}")
-            self._asked = None
+        # What was stopped tells no result, and a drawing may run beside a training.
+        is_drawings = "count" in event.result or (
+            "steps" not in event.result and (self._is_cancelling or self._started is None)
+            and self._asked is not None)
+        if is_drawings:
+            asked, self._asked, self._is_cancelling = self._asked, None, False
+            if asked is not None and event.images is not None and asked.run == self._path():
+                self.view.show_drawn(event.images, f"Drawn now, seed {asked.seed:,}")
         else:
             self._started = self._live = None
+            self._give_up_waiting()
         self._look()
 
     # --- what a user does -------------------------------------------------------------------------
@@ -282,7 +302,7 @@ class TrainPanel(Panel):
             self._later()
 
     def _ask_stop(self) -> None:
-        self._pending = "Stopping, and saving"
+        self._pending = STOPPING
         self.requested.emit(Stop(self._path()))
         self._later()
 
@@ -294,7 +314,8 @@ class TrainPanel(Panel):
     def _ask_resume(self, times: float | None = None) -> None:
         following = self._following
         if following is not None:
-            steps = math.ceil(following.run.config.train.steps * times) if times else None
+            run = following.run
+            steps = math.ceil(max(run.step, run.config.train.steps) * times) if times else None
             self._pending = "Starting"
             self._told = None
             self._card.hide()
@@ -303,12 +324,19 @@ class TrainPanel(Panel):
 
     def _ask_sample(self) -> None:
         following = self._following
-        if following is not None:
+        if self._asked is not None:
+            self._cancel_drawing()
+        elif following is not None:
             self._asked = Draw(following.path, following.run.config.sample.count, frames=False,
                                seed=random.randrange(2**31))
             self._pending = "Drawing"
             self._show_facts()
             self.requested.emit(self._asked)
+
+    def _cancel_drawing(self) -> None:
+        self._is_cancelling = True
+        self.requested.emit(Cancel())
+        self._show_facts()
 
     def _later(self) -> None:
         """Look again once what was asked may have happened."""
@@ -316,59 +344,28 @@ class TrainPanel(Panel):
         self._settling.start()
 
     def _settle(self) -> None:
-        if self._asked is None:
-            self._pending = ""
         self._copy.setText("Copy command")
         self._look()
+        is_training = self._following is not None and self._following.run.state == "training"
+        if self._pending == STOPPING and is_training:
+            self._settling.start()
+        elif self._asked is None:
+            self._pending = ""
+            self._show_facts()
+
+    def _command(self) -> str:
+        """Return the command that goes on with the run, or that made a model that ships."""
+        if self._following is None:
+            return ""
+        run = self._following.run
+        if run.shipped:
+            return str((run.card or {}).get("command", ""))
+        return commands.as_command(Resume(run.path))
 
     def _copy_command(self) -> None:
-        path = self._path()
-        if path is not None:
-            QGuiApplication.clipboard().setText(commands.as_command(Resume(path)))
-            self._copy.setText("Copied")
-            self._settling.start()
-
-    # --- building ---------------------------------------------------------------------------------
-
-    def _made_transport(self) -> QWidget:
-        bar = QWidget()
-        self._pause = self._button("Pause", "pause", self._ask_pause,
-                                   "Wait at the next step; nothing is lost", primary=True)
-        self._resume = self._button("Resume", "play", self._ask_resume,
-                                    "Go on from the newest checkpoint", primary=True)
-        self._longer = self._button("Train longer", "play", lambda: self._ask_resume(1.5),
-                                    "Go on for half as many steps again")
-        self._stop = self._button("Stop", "stop", self._ask_stop, "Save and end; resume any time")
-        self._save = self._button("Save now", "save", self._ask_save, "Write a checkpoint now")
-        self._sample = self._button("Sample now", "image", self._ask_sample,
-                                    "Draw new pictures from the weights as they stand")
-        self._bar = QProgressBar()
-        self._bar.setRange(0, 1000)
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName("Share of the training that is done")
-        self._line = theme.say(QLabel(), "number")
-        buttons = QHBoxLayout()
-        buttons.setSpacing(GRID)
-        for button in (self._pause, self._resume, self._longer, self._stop, self._save,
-                       self._sample):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        buttons.addWidget(self._line)
-        column = QVBoxLayout(bar)
-        column.setContentsMargins(2 * GRID - GRID // 2, GRID // 2, GRID, GRID // 2)
-        column.setSpacing(GRID)
-        column.addWidget(self._bar)
-        column.addLayout(buttons)
-        return bar
-
-    def _button(self, text: str, icon: str, act: Callable[[], None], tip: str,
-                primary: bool = False) -> QPushButton:
-        button = QPushButton(text)
-        button.setProperty("primary", primary)
-        button.setToolTip(tip)
-        theme.set_icon(button, icon)
-        button.clicked.connect(lambda: act())
-        return button
+        QGuiApplication.clipboard().setText(self._command())
+        self._copy.setText("Copied")
+        self._settling.start()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with the folder, and follow it while the panel can be seen."""
@@ -380,6 +377,10 @@ class TrainPanel(Panel):
         """Leave the folder alone while nobody looks."""
         self._timer.stop()
         super().hideEvent(event)
+
+
+def _rounded(seconds: float) -> str:
+    return telling.duration(round(seconds))
 
 
 def main() -> int:
