@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import sys
 from typing import Any
 
 import numpy as np
+
+from hybridstudio.bench.screen import application
 
 PICTURES, SIZE, STEPS, MOVES = 64, 32, 50, 300
 
 
 def measure(asked: argparse.Namespace) -> dict[str, Any]:
     """Milliseconds from a slider move to the painted frame: 64 pictures of 32×32, three rows."""
-    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from PySide6.QtWidgets import QApplication
-
-    from hybridstudio.gui import theme
+    app = application()
     from hybridstudio.gui.canned import drawing_events
     from hybridstudio.gui.panels.denoise import DenoisePanel, measure_scrub
 
-    app = QApplication.instance() or QApplication([])
-    assert isinstance(app, QApplication)
-    theme.apply(app)
     panel = DenoisePanel()
     panel.resize(1060, 660)
     panel.show()

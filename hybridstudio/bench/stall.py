@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hybridstudio import engine, presets
+from hybridstudio.bench.screen import application
 from hybridstudio.config import with_values
 from hybridstudio.messages import Progress, Train
 
@@ -72,20 +72,14 @@ class Steps:
 
 def _in_window(request: Train, seconds: float, folder: Path) -> tuple[np.ndarray, float]:
     """Train in the real window with its page of curves in front; return gaps in ms and speed."""
-    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ["HYBRIDSTUDIO_SETTINGS"] = str(folder / "settings")
     os.environ["HYBRIDSTUDIO_RUNS"] = str(folder)
+    app = application()
     from PySide6.QtCore import Qt, QTimer
-    from PySide6.QtWidgets import QApplication
 
-    from hybridstudio.gui import theme
     from hybridstudio.gui.window import Window
     from hybridstudio.gui.wishes import Open
 
-    app = QApplication.instance() or QApplication([])
-    assert isinstance(app, QApplication)
-    theme.apply(app)
     window = Window()
     window.resize(1280, 720)
     window.show()
@@ -110,6 +104,6 @@ def _in_window(request: Train, seconds: float, folder: Path) -> tuple[np.ndarray
     QTimer.singleShot(1000, lambda: window.ask(Open("train", request.out)))
     app.exec()
     window.close()
-    while window.interactive.busy or window.warming.busy:
+    while window.is_working or window.warming.busy or window.library.lane.busy:
         app.processEvents()
     return np.diff(ticks) * 1000.0, counted.rate
