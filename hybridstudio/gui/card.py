@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -25,8 +25,6 @@ from hybridstudio.messages import Notice
 
 class Card(QFrame):
     """Shows one StudioError or Notice where it belongs; it never blocks anything."""
-
-    closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,7 +47,6 @@ class Card(QFrame):
         close.setToolTip("Close this message")
         theme.set_icon(close, "close")
         close.clicked.connect(self.hide)
-        close.clicked.connect(self.closed)
         words = QVBoxLayout()
         words.setSpacing(GRID // 4)
         for label in (self._what, self._why, self._fix):

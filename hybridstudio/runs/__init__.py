@@ -5,7 +5,7 @@
     previews/        step-00000500.png
     checkpoints/     step-00000500/, written by the engine
     quarantine/      checkpoints that were found damaged
-    control/         words for a training: save, stop, preview, pause
+    control/         words for a training: save, stop, pause
     run.lock         who trains it now
     card.json        what a model that ships recorded about itself
 

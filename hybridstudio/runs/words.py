@@ -9,12 +9,12 @@ from typing import Literal, get_args
 
 from hybridstudio.errors import UsageError, translate
 
-Word = Literal["save", "stop", "preview", "pause"]
+Word = Literal["save", "stop", "pause"]
 WORDS: tuple[str, ...] = get_args(Word)
 
 
 def post(run: Path, word: str) -> None:
-    """Leave a word for the training of `run`: save, stop or preview now, or pause until withdrawn.
+    """Leave a word for the training of `run`: save or stop now, or pause until withdrawn.
 
     Raises UsageError for an unknown word, StudioError when the folder cannot be written.
     """
