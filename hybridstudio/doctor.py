@@ -312,18 +312,38 @@ def _folder(name: str, folder: Path, variable: str) -> Check:
 def _child(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process of its own; an empty variable is removed."""
     around = {key: value for key, value in {**os.environ, **environment}.items() if value}
-    try:
-        return subprocess.run([sys.executable, "-c", code], env=around, capture_output=True,
-                              text=True, errors="replace", timeout=PATIENCE, check=False)
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess([], 124, "", f"no answer within {PATIENCE} s")
+    return _ended([sys.executable, "-c", code], PATIENCE, env=around)
 
 
 def _works(words: Sequence[str]) -> bool:
     try:
-        return subprocess.run(words, capture_output=True, timeout=20, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
+        return _ended(words, 20).returncode == 0
+    except OSError:
         return False
+
+
+_children: set[subprocess.Popen[str]] = set()  # waited for now
+
+
+def _ended(words: Sequence[str], patience: float,
+           **options: Any) -> subprocess.CompletedProcess[str]:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          errors="replace", **options) as child:
+        _children.add(child)
+        try:
+            out, told = child.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return subprocess.CompletedProcess(words, 124, "", f"no answer within {patience} s")
+        finally:
+            _children.discard(child)
+    return subprocess.CompletedProcess(words, child.returncode, out, told)
+
+
+def give_up() -> None:
+    """Kill the child that an examination in another thread waits for: it goes on without."""
+    for child in list(_children):
+        child.kill()
 
 
 def _last(text: str) -> str:

@@ -10,9 +10,7 @@ from hybridstudio import pictures, presets
 from hybridstudio.config import dumps
 from hybridstudio.gui.panels.denoise import DenoisePanel
 from hybridstudio.gui.panels.setup import SetupPanel
-from hybridstudio.messages import (
-    Train,
-)
+from hybridstudio.messages import Draw, Train
 
 # --- what is dropped ------------------------------------------------------------------------------
 
@@ -39,7 +37,7 @@ def test_dropping_never_starts_a_training(window, qtbot, run, tmp_path, canned):
         assert window.page is window.panels[name], path
     assert window.panel(SetupPanel).form.config().data.name == "shapes"
     assert not window.training.busy
-    assert canned.of(Train) == []
+    assert canned.of(Train) == canned.of(Draw) == []
 
 
 def test_a_picture_of_ours_brings_back_its_run_and_seed(window, qtbot, run, tmp_path):

@@ -22,7 +22,7 @@ def test_runs_are_listed_with_picture_state_and_share(window, qtbot, run):
     assert not window.library._empty.isHidden()
     listed(window, qtbot, run)
     entry = window.library.entries[run]
-    assert (entry.state_text, entry.picture.isNull()) == ("interrupted, 75%", False)
+    assert (entry.state_text, entry.picture.isNull()) == ("interrupted, 75 %", False)
     assert window.library._empty.isHidden()
     window.library.grab()
 
@@ -39,7 +39,7 @@ def test_a_chosen_run_is_shown_by_the_page_in_front_and_by_others_when_looked_at
     window.show_page("denoise")
     assert shown["denoise"] == [run]
     window.show_page("train")
-    assert shown["train"] == [None, run]
+    assert shown["train"] == [None, run, run]
     assert window.settings.recent() == [run]
 
 

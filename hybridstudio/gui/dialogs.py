@@ -30,6 +30,9 @@ from hybridstudio.gui.theme import GRID
 # Keys that belong to a page rather than to a menu.
 PAGE_KEYS = {
     "What is this page?": "F1", "Show or hide the settings of a page": "F9",
+    "Start training (New run), or draw (Denoise)": "Ctrl+Return",
+    "Estimate time and memory (New run)": "Ctrl+E", "Roll another seed (Denoise)": "Ctrl+R",
+    "Undo and redo a setting": "Ctrl+Z, Ctrl+Shift+Z", "Play the frames": "Space",
     "Step through the frames": "Left, Right", "First and last frame": "Home, End",
     "Rename the selected run": "F2", "Move the selected run to the trash": "Delete",
 }
@@ -129,7 +132,9 @@ class Doctor(_Dialog):
             self.add(found.name + mark, says, "error" if found.state == "bad" else "")
 
     def _rest(self, state: str) -> None:
-        if state == "idle":
+        if state == "stopping":
+            doctor.give_up()
+        elif state == "idle":
             self._waiting.hide()
             if self._is_closing:
                 self.close()

@@ -10,7 +10,6 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,11 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 import hybridstudio
 from hybridstudio import commands
-from hybridstudio.errors import StudioError
+from hybridstudio.errors import StudioError, translate
 from hybridstudio.gui.jobs import Lane
 from hybridstudio.messages import Notice, Resume, Train
 
+EVERY = 20  # ms between looks whether all has ended
 PATIENCE = 20_000  # ms after which a window that cannot end says so
 
 _children: list[subprocess.Popen[bytes]] = []  # kept, so that Python does not warn of them
@@ -33,17 +33,18 @@ class Leaving(QObject):
 
     left = Signal()
     stuck = Signal(object)  # Notice
+    failed = Signal(object)  # StudioError: the training could not be handed on
 
-    def __init__(self, window: QWidget, training: Lane, lanes: Sequence[Lane]) -> None:
+    def __init__(self, window: QWidget, training: Lane) -> None:
         super().__init__(window)
-        self._window, self._training, self._lanes = window, training, [training, *lanes]
+        self._window, self._training = window, training
         self._request: Any = None  # the training that goes on in a process of its own
         self.under_way = self.over = False
         self.question: QMessageBox | None = None
         self._watch = QTimer(self, singleShot=True, interval=PATIENCE)
         self._watch.timeout.connect(self._tell_stuck)
-        for lane in self._lanes:
-            lane.state_changed.connect(self._check)
+        self._looks = QTimer(self, interval=EVERY)
+        self._looks.timeout.connect(self._check)
         training.failed.connect(self._stay)
 
     def wanted(self, run: str) -> bool:
@@ -64,12 +65,18 @@ class Leaving(QObject):
             return
         self.under_way = True
         self._request = self._training.request if keep and self._training.busy else None
-        for lane in self._lanes:
+        for lane in self._busy():
             lane.stop()
-        if any(lane.busy for lane in self._lanes):
+        if self._busy():
             self._window.hide()
             self._watch.start()
-        self._check()
+            self._looks.start()
+        else:
+            self._check()
+
+    def _busy(self) -> list[Lane]:
+        """Return the lanes that still work, those of open dialogs included."""
+        return [lane for lane in self._window.findChildren(Lane) if lane.busy]
 
     def _ask(self, run: str) -> None:
         if self.question is not None:
@@ -97,25 +104,34 @@ class Leaving(QObject):
     def _answered(self) -> None:
         self.question = None
 
-    def _check(self, _state: str = "") -> None:
-        if not self.under_way or self.over or any(lane.busy for lane in self._lanes):
+    def _check(self) -> None:
+        if not self.under_way or self.over or self._busy():
             return
-        self._watch.stop()
+        self._rest()
         if self._request is not None:
-            keep_running(self._request)
+            try:
+                keep_running(self._request)
+            except (OSError, StudioError) as error:
+                self._stay(error)
+                self.failed.emit(translate(error))
+                return
         self.over = True
         self.left.emit()
 
-    def _stay(self, error: StudioError) -> None:
+    def _stay(self, _error: Exception) -> None:
         """Come back when the last save failed: the window shows why, and may be closed again."""
         if self.under_way:
             self.under_way, self._request = False, None
-            self._watch.stop()
+            self._rest()
             self._window.show()
+
+    def _rest(self) -> None:
+        self._watch.stop()
+        self._looks.stop()
 
     def _tell_stuck(self) -> None:
         self._window.show()
-        names = ", ".join(lane.objectName() for lane in self._lanes if lane.busy)
+        names = ", ".join(lane.objectName() for lane in self._busy())
         self.stuck.emit(Notice(
             "The program is still waiting for work to end", f"busy: {names}",
             "leaving now loses what was done since the last checkpoint", "warning"))
@@ -124,13 +140,15 @@ class Leaving(QObject):
 def keep_running(request: Train | Resume) -> None:
     """Go on with a training in a process of its own, which outlives this one.
 
-    What it prints goes to log.txt in the run's folder.
+    What it prints goes to log.txt in the run's folder. Raises OSError or StudioError.
     """
     run = request.out if isinstance(request, Train) else request.run
     if isinstance(request, Train) and (run / "run.toml").exists():
-        request = Resume(run, budget=request.budget, device=request.device,
-                         data_root=request.data_root)
+        request = Resume(run, device=request.device, data_root=request.data_root)
     words = commands.words_of(request)[1:]
+    if not words:
+        raise StudioError(f"{run.name} cannot go on in a process of its own",
+                          "no command line says what it does", "resume it from the library")
     detached: dict[str, Any] = {"start_new_session": True}
     if os.name == "nt":
         detached = {"creationflags": 0x00000208}  # DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP

@@ -47,7 +47,7 @@ class Library(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.entries: dict[Path, Entry] = {}
-        self._told: dict[Path, tuple[str, int]] = {}  # trainings of this window know better
+        self._told: dict[Path, tuple[str, int | None]] = {}  # trainings of this window know better
         self._order: tuple[tuple[Path, ...], tuple[Path, ...]] = ((), ())
         self.shipped, self.own = Shelf("Ready models"), Shelf("My runs")
         self._empty = theme.say(QLabel(EMPTY), "muted")
@@ -101,8 +101,11 @@ class Library(QWidget):
         if not self.lane.busy:
             self.lane.submit(listed)
 
-    def tell(self, path: Path, state: str, step: int) -> None:
-        """Take what a training in this window says of itself; "" when it has ended."""
+    def tell(self, path: Path, state: str, step: int | None = None) -> None:
+        """Take what a training in this window says of itself; "" when it has ended.
+
+        `step` is None as long as it has not made one.
+        """
         if state:
             self._told[path] = state, step
         elif self._told.pop(path, None) is not None:

@@ -69,7 +69,7 @@ class Entry:
         """The state in words, with how far it is where that says something."""
         if self.state in ("ready", "finished", "broken"):
             return SAYS[self.state]
-        return f"{SAYS[self.state]}, {self.share:.0%}"
+        return f"{SAYS[self.state]}, {100 * self.share:.0f} %"
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ def entry_of(run: runs.Run) -> Entry:
                  run.config.train.batch_size, shown, _picture(run))
 
 
-def with_progress(entry: Entry, state: str, step: int) -> Entry:
-    """Return an entry as a training in this window has just told it."""
-    return replace(entry, state=state, step=step)
+def with_progress(entry: Entry, state: str, step: int | None) -> Entry:
+    """Return an entry as a training in this window has just told it; None keeps its step."""
+    return replace(entry, state=state, step=entry.step if step is None else step)
 
 
 def _entries(folder: Path) -> Iterator[Entry]:

@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton, QWidget
 
+from hybridstudio import telling
 from hybridstudio.gui import theme
 from hybridstudio.messages import Event, Progress, Started
-
-
-def duration(seconds: float) -> str:
-    """Say a time in the two largest units that matter: 45 s, 3 min 20 s, 2 h 5 min, 3 d 4 h."""
-    whole = max(0, round(seconds))
-    for size, name, below, small in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"),
-                                     (60, "min", 1, "s")):
-        if whole >= size:
-            rest = whole % size // below
-            return f"{whole // size} {name}" + (f" {rest} {small}" if rest else "")
-    return f"{whole} s"
-
-
-def memory(size: int) -> str:
-    """Say an amount of memory: 640 MB, 1.2 GB."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+from hybridstudio.telling import duration, number
 
 
 class StatusBar(QStatusBar):
-    """What the machine does now, in one line; `batch` turns steps a second into images a second."""
+    """What the machine does now, in one line; `batch` turns steps a second into pictures."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,7 +42,8 @@ class StatusBar(QStatusBar):
     def on_event(self, event: Event, batch: int = 0) -> None:
         """Take an event of a training or of other work."""
         if isinstance(event, Started):
-            self.machine(event.device)
+            if event.device:
+                self.machine(event.device)
             self._work.setText("")
         elif isinstance(event, Progress):
             self._work.setText("· " + " · ".join(_told(event, batch)))
@@ -67,15 +54,16 @@ class StatusBar(QStatusBar):
 
 
 def _told(event: Progress, batch: int) -> list[str]:
-    of = f"{event.step:,} of {event.total:,} {event.unit}" if event.total else (
-        f"{event.step:,} {event.unit}")
-    parts = [of]
-    if event.rate and event.unit == "steps" and batch:
-        parts.append(f"{event.rate * batch:,.0f} images/s")
+    says = telling.bytes if event.unit == "bytes" else "{:,.0f}".format
+    unit = "" if event.unit == "bytes" else f" {event.unit}"
+    parts = [says(event.step) + (f" of {says(event.total)}" if event.total else "") + unit]
+    if event.rate and event.unit == "steps":
+        parts.append(f"{number(event.rate * batch)} pictures/s" if batch else
+                     f"{number(event.rate)} steps/s")
     elif event.rate:
-        parts.append(f"{event.rate:,.3g} {event.unit}/s")
+        parts.append(f"{says(event.rate)}{unit}/s")
     if event.memory:
-        parts.append(memory(event.memory))
+        parts.append(telling.bytes(event.memory))
     if event.left is not None:
         parts.append(f"{duration(event.left)} left")
     return parts

@@ -1,8 +1,8 @@
 """The window: library, pages, status line, log; and who hears what.
 
 The whole signal graph: every panel has one slot `on_event` and one signal `requested`. What a panel
-requests is either a wish (wishes.py), which the window does, or work, which goes to one of two
-lanes. A training is heard by the panels with HEARS_TRAINING, other work by the panel that asked.
+requests is either a wish (wishes.py), which the window does, or work, which goes to a lane. A
+training is heard by the panels with HEARS_TRAINING, other work by the panel that asked.
 """
 
 from __future__ import annotations
@@ -42,7 +42,20 @@ from hybridstudio.gui.wishes import (
     Tell,
     Wish,
 )
-from hybridstudio.messages import Done, Event, Notice, Progress, Resume, Saved, Started, Train
+from hybridstudio.messages import (
+    Browse,
+    Done,
+    Draw,
+    Event,
+    Noise,
+    Notice,
+    Probe,
+    Progress,
+    Resume,
+    Saved,
+    Started,
+    Train,
+)
 
 # The pages in order; each has an icon of the same name.
 PANELS: dict[str, type[Panel]] = {
@@ -51,6 +64,13 @@ PANELS: dict[str, type[Panel]] = {
     "train": TrainPanel,
     "denoise": DenoisePanel,
     "data": DataPanel,
+}
+# The lane that does each kind of work; within a lane the newest request wins.
+WORK: dict[type, str] = {
+    Draw: "interactive",
+    Browse: "looking",
+    Noise: "looking",
+    Probe: "estimating",
 }
 _P = TypeVar("_P", bound=Panel)
 
@@ -64,12 +84,12 @@ class Window(QMainWindow):
         self.settings = settings or Settings()
         self.run: Path | None = None  # the one chosen in the library
         self.trained: Path | None = None  # the one that trains in this window
-        self._progress: Progress | None = None
-        self._asker: Panel | None = None  # whose work the interactive lane does
-        self._trainer: Panel | None = None  # who asked for the training
-        self._shown: dict[Panel, Path | None] = {}  # a page takes up a run when it is looked at
+        self._progress: Progress | None = None  # of the training's steps
+        self._askers: dict[Lane, Panel | None] = {}  # for whom each lane works
         self.training = Lane("training", engine=engine, parent=self)
-        self.interactive = Lane("interactive", newest_wins=True, engine=engine, parent=self)
+        self.work = {name: Lane(name, newest_wins=True, engine=engine, parent=self)
+                     for name in dict.fromkeys(WORK.values())}
+        self.interactive = self.work["interactive"]
         self.warming = Lane("warm-up", engine=warm_up, parent=self)
         self.library = Library()
         self.panels: dict[str, Panel] = {name: kind() for name, kind in PANELS.items()}
@@ -79,10 +99,10 @@ class Window(QMainWindow):
         menus.build(self)
         self.setAcceptDrops(True)
         self.settings.restore_layout(self, self.splitters)
-        self._leaving = Leaving(self, self.training,
-                                [self.interactive, self.warming, self.library.lane])
+        self._leaving = Leaving(self, self.training)
         self.left = self._leaving.left
         self._leaving.stuck.connect(self._tell_stuck)
+        self._leaving.failed.connect(self.tell)
         self._leaving.left.connect(self.close)
         self._show_title()
 
@@ -99,8 +119,9 @@ class Window(QMainWindow):
         self.training.told.connect(self._on_training)
         self.training.failed.connect(self._on_training_failed)
         self.training.state_changed.connect(self._on_training_state)
-        self.interactive.told.connect(self._on_interactive)
-        self.interactive.failed.connect(self._on_interactive_failed)
+        for lane in self.work.values():
+            lane.told.connect(lambda event, lane=lane: self._on_work(event, lane))
+            lane.failed.connect(lambda error, lane=lane: self._on_work_failed(error, lane))
         self.warming.told.connect(self._on_warm)
         self.warming.failed.connect(self.tell)
         self.status.log_button.toggled.connect(self.show_log)
@@ -110,6 +131,11 @@ class Window(QMainWindow):
         """Begin to load torch and to follow the library; called once the window shows."""
         self.warming.submit("warm up")
         self.library.start()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether something is being drawn, looked at or estimated."""
+        return any(lane.busy for lane in self.work.values())
 
     # --- pages ------------------------------------------------------------------------------------
 
@@ -150,10 +176,8 @@ class Window(QMainWindow):
         self.banner.tell(told)
 
     def _show_run(self) -> None:
-        page = self.page
-        if self._shown.get(page, ...) != self.run:
-            self._shown[page] = self.run
-            page.show_run(self.run)
+        """Let the page in front take up the run; it knows whether that is the one it shows."""
+        self.page.show_run(self.run)
         self._show_title()
 
     def open_run(self, run: Path) -> None:
@@ -181,8 +205,9 @@ class Window(QMainWindow):
                 steering.steer(wish, self.training, self.trained)
                 self._show_title()
             case Cancel():
-                if asker is self._asker:
-                    self.interactive.stop()
+                for lane in self.work.values():
+                    if asker is self._askers.get(lane):
+                        lane.stop()
             case Open(panel, run):
                 if run is not None:
                     self.choose(run)
@@ -197,17 +222,19 @@ class Window(QMainWindow):
 
     def _train(self, request: Train | Resume, asker: Panel | None) -> None:
         self.training.submit(request)
-        self._trainer, self._progress = asker, None
+        self._askers[self.training], self._progress = asker, None
         self.trained = request.out if isinstance(request, Train) else request.run
         self.choose(self.trained)
         if not isinstance(asker, WelcomePanel):
             self.show_page("train")
 
     def _work(self, request: Any, asker: Panel | None) -> None:
-        if self.interactive.busy and self._asker not in (None, asker):
-            self._asker.on_event(Done("stopped"))  # it hears no more of its own work
-        self._asker = asker
-        self.interactive.submit(request)
+        lane = self.work[WORK[type(request)]]
+        before = self._askers.get(lane)
+        if lane.busy and before is not None and before is not asker:
+            before.on_event(Done("stopped"))  # it hears no more of its own work
+        self._askers[lane] = asker
+        lane.submit(request)
 
     # --- what is told -----------------------------------------------------------------------------
 
@@ -218,10 +245,11 @@ class Window(QMainWindow):
             self.library.refresh()
             self.log.add(f"training began on {event.device}", name)
         elif isinstance(event, Progress):
-            self._progress = event
+            if event.unit == "steps":  # not the reading of the data before them
+                self._progress = event
         elif isinstance(event, Notice):
             self.log.add(event, name)
-            if event.level == "error":
+            if event.level == "error" and self.page is not self.panels["train"]:
                 self.banner.tell(event)
         elif isinstance(event, Saved):
             self.log.add(f"saved at step {event.step:,}", name)
@@ -231,36 +259,39 @@ class Window(QMainWindow):
         for panel in self.panels.values():
             if panel.HEARS_TRAINING:
                 panel.on_event(event)
+        if isinstance(event, (Started, Saved)) and self.run == self.trained:
+            self._show_run()  # there is more of it now
         self._show_title()
 
     def _on_training_failed(self, error: StudioError) -> None:
-        self._tell_failure(error, self._trainer, self.trained.name if self.trained else "")
-        train = self.panels["train"]
-        if train is not self._trainer:
-            train.show_error(error)
+        asker = self._askers.get(self.training)
+        page = asker if isinstance(asker, WelcomePanel) else self.panels["train"]
+        self._tell_failure(error, page, self.trained.name if self.trained else "")
 
     def _on_training_state(self, state: str) -> None:
         if state == "idle":
-            if self.trained is not None:
-                self.library.tell(self.trained, "", 0)
-            self.trained = None
+            trained, self.trained = self.trained, None
+            if trained is not None:
+                self.library.tell(trained, "")
+                if self.run == trained and (trained / "run.toml").is_file():
+                    self._show_run()
             self.status.rest()
         self._show_title()
 
-    def _on_interactive(self, event: Event) -> None:
+    def _on_work(self, event: Event, lane: Lane) -> None:
         if isinstance(event, Notice):
             self.log.add(event)
         if not self.training.busy:
             self.status.on_event(event)
             if isinstance(event, Done):
                 self.status.rest()
-        if self._asker is not None:
-            self._asker.on_event(event)
+        if (asker := self._askers.get(lane)) is not None:
+            asker.on_event(event)
 
-    def _on_interactive_failed(self, error: StudioError) -> None:
+    def _on_work_failed(self, error: StudioError, lane: Lane) -> None:
         if not self.training.busy:
             self.status.rest()
-        self._tell_failure(error, self._asker)
+        self._tell_failure(error, self._askers.get(lane))
 
     def _on_warm(self, event: Event) -> None:
         if isinstance(event, Started) and not self.training.busy:
@@ -287,7 +318,7 @@ class Window(QMainWindow):
         self.banner.tell(told, undo)
 
     def _batch(self) -> int:
-        """Return the batch size of the training, to tell images a second."""
+        """Return the batch size of the training, to tell pictures a second."""
         request = self.training.request
         if isinstance(request, Train):
             return request.config.train.batch_size
@@ -300,9 +331,10 @@ class Window(QMainWindow):
             done = self._progress
             waits = self.training.state == "paused" or runs.is_paused(self.trained)
             state = "paused" if waits else "training"
-            share = f" {done.step / done.total:.0%}" if done is not None and done.total else ""
-            name = f"{self.trained.name}, {state}{share.replace('%', ' %')}"
-            self.library.tell(self.trained, state, done.step if done is not None else 0)
+            says = "getting ready" if done is None and not waits else state
+            share = f" {100 * done.step / done.total:.0f} %" if done and done.total else ""
+            name = f"{self.trained.name}, {says}{share}"
+            self.library.tell(self.trained, state, done.step if done is not None else None)
         title = f"HybridStudio: {name}" if name else "HybridStudio"
         if title != self.windowTitle():
             self.setWindowTitle(title)
