@@ -10,19 +10,21 @@ from pathlib import Path
 from hybridstudio import doctor
 from hybridstudio.errors import StudioError
 
+# The options with which the window opens, and the environment variables that they set.
+OPTIONS = {"--runs": "HYBRIDSTUDIO_RUNS", "--data-root": "HYBRIDSTUDIO_DATA"}
 NEEDS_DISPLAY = {"", "xcb", "wayland", "wayland-egl"}
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the window or a command; returns the exit code."""
     words = list(sys.argv[1:] if words is None else words)
-    folder = runs_folder(words)
-    if folder is None:
+    folders = window_folders(words)
+    if folders is None:
         from hybridstudio import cli
 
         return cli.main(words)
-    if folder:
-        os.environ["HYBRIDSTUDIO_RUNS"] = str(Path(folder).expanduser().absolute())
+    for option, folder in folders.items():
+        os.environ[OPTIONS[option]] = str(Path(folder).expanduser().absolute())
     try:
         return window()
     except StudioError as error:
@@ -30,17 +32,17 @@ def main(words: Sequence[str] | None = None) -> int:
         return error.exit_code
 
 
-def runs_folder(words: Sequence[str]) -> str | None:
-    """Return the folder of --runs, "" where the window is asked for without it, None otherwise."""
-    match list(words):
-        case []:
-            return ""
-        case ["--runs", folder]:
-            return folder
-        case [word] if word.startswith("--runs="):
-            return word.removeprefix("--runs=")
-        case _:
+def window_folders(words: Sequence[str]) -> dict[str, str] | None:
+    """Return the folder of each of OPTIONS that is given; None where it is not the window's."""
+    folders, rest = {}, list(words)
+    while rest:
+        option, equals, folder = rest.pop(0).partition("=")
+        if not equals and rest:
+            folder = rest.pop(0)
+        if option not in OPTIONS or not folder:
             return None
+        folders[option] = folder
+    return folders
 
 
 def window() -> int:

@@ -13,7 +13,7 @@ import pytest
 
 import hybridstudio
 from hybridstudio import __main__ as program
-from hybridstudio import doctor
+from hybridstudio import doctor, paths
 from hybridstudio.errors import StudioError
 
 ROOT = Path(hybridstudio.__file__).parent.parent
@@ -25,11 +25,20 @@ def start(*words: str, **environment: str) -> subprocess.Popen[str]:
         env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-@pytest.mark.parametrize(("words", "folder"), [
-    ([], ""), (["--runs", "/a b"], "/a b"), (["--runs=/c"], "/c"), (["runs"], None),
-    (["--runs", "/a", "runs"], None), (["--help"], None), (["train", "ddpm-digits"], None)])
-def test_the_window_opens_only_without_a_command(words, folder):
-    assert program.runs_folder(words) == folder
+@pytest.mark.parametrize(("words", "folders"), [
+    ([], {}), (["--runs", "/a b"], {"--runs": "/a b"}), (["--runs=/c"], {"--runs": "/c"}),
+    (["--data-root", "d=e", "--runs=c"], {"--data-root": "d=e", "--runs": "c"}),
+    (["runs"], None), (["--runs", "/a", "runs"], None), (["--runs"], None), (["--runs="], None),
+    (["--help"], None), (["train", "ddpm-digits"], None), (["train", "--data-root", "d"], None)])
+def test_the_window_opens_only_without_a_command(words, folders):
+    assert program.window_folders(words) == folders
+
+
+def test_folders_named_at_the_start_are_used(monkeypatch, tmp_path):
+    monkeypatch.setattr(program, "window", lambda: 0)
+    monkeypatch.setenv("HYBRIDSTUDIO_DATA", "before")
+    assert program.main(["--runs", str(tmp_path / "r"), f"--data-root={tmp_path / 'd'}"]) == 0
+    assert (paths.runs(), paths.data_root()) == (tmp_path / "r", tmp_path / "d")
 
 
 def test_a_command_goes_to_the_command_line(capsys):

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, QRect
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from hybridstudio.gui import leaving
+from hybridstudio import paths
+from hybridstudio.errors import StudioError
+from hybridstudio.gui import leaving, menus
 from hybridstudio.gui.settings import LAYOUT_VERSION, Settings
 from hybridstudio.gui.window import Window
 from hybridstudio.messages import (
@@ -90,6 +92,39 @@ def test_a_save_that_fails_brings_the_window_back(window, qtbot, canned, begin):
     assert "disk is full" in window.banner.text + window.panels["train"]._error.text
 
 
+@pytest.mark.parametrize("fault", [OSError(28, "No space left"), StudioError("No")])
+def test_a_training_that_cannot_go_on_elsewhere_brings_the_window_back(
+        window, qtbot, canned, monkeypatch, begin, fault):
+    def refuse(request):
+        raise fault
+
+    monkeypatch.setattr(leaving, "keep_running", refuse)
+    begin()
+    closing(window)
+    answer(window, "Keep running in its own process")
+    qtbot.waitUntil(lambda: not window.banner.isHidden())
+    assert window.isVisible()
+    assert not window._leaving.over
+    assert canned.closed == canned.of(Train)  # saved all the same
+    with qtbot.waitSignal(window.left):
+        closing(window)
+
+
+def test_open_doctor_ends_with_the_window(window, qtbot, monkeypatch):
+    from hybridstudio import doctor
+    from hybridstudio.gui import dialogs
+
+    def examine():
+        ended = doctor._child("import time; time.sleep(60)")
+        yield doctor.Check("torch", "bad", f"ended with {ended.returncode}")
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    dialogs.Doctor(window).show()
+    qtbot.waitUntil(lambda: bool(doctor._children))
+    with qtbot.waitSignal(window.left, timeout=2000):
+        closing(window)
+
+
 def test_leaving_that_takes_long_says_so(window, qtbot, monkeypatch):
     gate = threading.Event()
 
@@ -161,3 +196,38 @@ def test_values_have_types(tmp_path):
     assert again.get("missing", "x") == "x"
     settings.put("count", "many")
     assert settings.get("count", 5) == 5
+
+
+# --- the data folder ------------------------------------------------------------------------------
+
+
+def test_a_data_folder_chosen_in_the_menu_is_used_now_and_next_time(
+        window, monkeypatch, tmp_path):
+    monkeypatch.setenv("HYBRIDSTUDIO_DATA", "")
+    next(a for a in menus.actions(window) if a.text() == "&Data folder…").trigger()
+    window.findChild(QFileDialog).fileSelected.emit(str(tmp_path))
+    assert paths.data_root() == tmp_path
+    assert str(tmp_path) in window.banner.text
+    window.findChild(QFileDialog).close()
+    window.settings.save()
+    monkeypatch.setenv("HYBRIDSTUDIO_DATA", "")
+    assert Settings().use_data_folder() is None
+    assert paths.data_root() == tmp_path
+
+
+def test_a_data_folder_of_this_start_goes_first(monkeypatch, tmp_path):
+    settings = Settings(tmp_path / "a.ini")
+    settings.put("data", str(tmp_path))
+    monkeypatch.setenv("HYBRIDSTUDIO_DATA", "named")
+    assert settings.use_data_folder() is None
+    assert paths.data_root() == Path("named")
+
+
+def test_a_data_folder_that_is_gone_is_told(monkeypatch, tmp_path):
+    settings = Settings(tmp_path / "a.ini")
+    settings.put("data", str(tmp_path / "gone"))
+    monkeypatch.setenv("HYBRIDSTUDIO_DATA", "")
+    told = settings.use_data_folder()
+    assert told is not None
+    assert "gone" in told.what
+    assert paths.data_root() == paths.cache() / "data"

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import hybridstudio
-from hybridstudio.cli import draw, look, train
+from hybridstudio.cli import draw, look, options, train
 from hybridstudio.cli.screen import Screen
 from hybridstudio.errors import UsageError, translate
 
@@ -43,12 +43,15 @@ def _version(wanted: bool) -> None:
 def studio(
     runs: Annotated[Path | None, typer.Option(
         metavar="DIR", help="The folder of your runs [HYBRIDSTUDIO_RUNS].")] = None,
+    data_root: options.DataRoot = None,
     version: Annotated[bool, typer.Option(
         "--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """See inside generative image models. Without a command the window opens."""
     if runs is not None:
         os.environ["HYBRIDSTUDIO_RUNS"] = str(runs)
+    if data_root is not None:
+        os.environ["HYBRIDSTUDIO_DATA"] = str(data_root)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -14,15 +14,15 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any, get_args
+from typing import get_args
 
 from PySide6.QtCore import (
     QEvent,
     QMessageLogContext,
     QObject,
     QSocketNotifier,
+    Qt,
     QTimer,
     QtMsgType,
     Signal,
@@ -44,19 +44,24 @@ def start() -> int:
     app = QApplication(sys.argv[:1])
     dress(app)
     faults = Faults(app)
-    window = Window()
+    settings = Settings()
+    lost = settings.use_data_folder()
+    window = Window(settings=settings)
     theme.apply(app, theme.mode())
-    faults.told.connect(window.tell)
-    _qt_told.append(window.log.add)
-    window.left.connect(app.quit)
+    # Queued: what is told may come from any thread, and from within the painting of a widget.
+    faults.told.connect(window.tell, Qt.ConnectionType.QueuedConnection)
+    words = QtWords(app)
+    words.told.connect(window.log.add, Qt.ConnectionType.QueuedConnection)
+    window.left.connect(lambda: app.exit(0))  # quit() would ask every open dialog first
     ending = Ending(window)
     watch = _FirstPaint(window)
     window.show()
-    if folder := unwritable():
-        window.tell(folder)
+    for notice in (lost, unwritable()):
+        if notice is not None:
+            window.tell(notice)
     code = app.exec()
     watch.deleteLater()
-    _qt_told.clear()
+    _hearing.clear()
     return ending.code or code
 
 
@@ -174,7 +179,17 @@ def seconds_since_start() -> float:
 
 # --- what Qt itself says --------------------------------------------------------------------------
 
-_qt_told: list[Callable[[Notice], Any]] = []
+_hearing: list[QtWords] = []
+
+
+class QtWords(QObject):
+    """Carries what Qt says, in whichever thread, to the window."""
+
+    told = Signal(object)  # Notice
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        _hearing.append(self)
 
 
 def _on_qt(kind: QtMsgType, where: QMessageLogContext, says: str) -> None:
@@ -186,8 +201,8 @@ def _on_qt(kind: QtMsgType, where: QMessageLogContext, says: str) -> None:
     if kind == QtMsgType.QtDebugMsg or "propagateSizeHints" in says:
         return
     print(says, file=sys.stderr)
-    for tell in _qt_told:
-        tell(Notice(f"Qt: {says}"))
+    for words in _hearing:
+        words.told.emit(Notice(f"Qt: {says}"))
 
 
 REMEDY = "`hybridstudio doctor` names what is missing; the command line works without a window"

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton
+from PySide6.QtWidgets import QMenu, QToolButton
 
 from hybridstudio import presets
 from hybridstudio.errors import StudioError, translate
 from hybridstudio.gui import dialogs, theme
+from hybridstudio.gui.askfile import ask_file
 from hybridstudio.gui.finder import Finder, Found
 from hybridstudio.gui.wishes import Open, SetUp
+from hybridstudio.messages import Notice
 
 if TYPE_CHECKING:
     from hybridstudio.gui.window import Window
@@ -97,6 +99,8 @@ def _file(window: Window, menu: QMenu) -> None:
     recent = menu.addMenu("&Recent runs")
     recent.aboutToShow.connect(lambda: _fill_recent(window, recent))
     menu.addSeparator()
+    _add(menu, "&Data folder…", lambda: _choose_data_folder(window), icon="data")
+    menu.addSeparator()
     _add(menu, "&Quit", window.close, "Ctrl+Q")
 
 
@@ -151,16 +155,18 @@ def _toggle_full_screen(window: Window) -> None:
 
 
 def _choose_folder(window: Window) -> None:
-    _dialog(window, "A run or a folder of images", QFileDialog.FileMode.Directory)
+    ask_file(window, "A run or a folder of images", window.open, folder=True)
 
 
 def _choose_file(window: Window) -> None:
-    _dialog(window, "A picture, a zip of images, or a config", QFileDialog.FileMode.ExistingFile)
+    ask_file(window, "A picture, a zip of images, or a config", window.open)
 
 
-def _dialog(window: Window, title: str, mode: QFileDialog.FileMode) -> None:
-    dialog = QFileDialog(window, title)
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.setFileMode(mode)
-    dialog.fileSelected.connect(lambda path: window.open(Path(path)))
-    dialog.open()  # what runs goes on meanwhile
+def _choose_data_folder(window: Window) -> None:
+    def take(folder: Path) -> None:
+        window.settings.choose_data_folder(folder)
+        window.tell(Notice(f"Data sets are looked for in {folder} from now on",
+                           "MNIST, CIFAR-10 and the others lie there as torchvision lays them",
+                           "what is running keeps to the folder it began with"))
+
+    ask_file(window, "The folder in which data sets lie", take, folder=True)

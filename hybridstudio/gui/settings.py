@@ -1,4 +1,4 @@
-"""What the window remembers: its layout, the theme, recent runs. An INI file in paths.settings().
+"""What the window remembers: layout, theme, recent runs, where data lies; an INI file.
 
 Whatever the file says (garbage, a newer version's, a monitor that is gone), the window opens, and
 opens where it can be seen.
@@ -7,6 +7,7 @@ opens where it can be seen.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMainWindow, QSplitter
 
 from hybridstudio import paths
+from hybridstudio.messages import Notice
 
 LAYOUT_VERSION = 1
 RECENT = 10
@@ -60,6 +62,29 @@ class Settings:
         """Put a run first among the recent ones."""
         rest = [path for path in self.recent() if path != run]
         self.put("recent", "\n".join(str(path) for path in [run, *rest][:RECENT]))
+
+    # --- data -------------------------------------------------------------------------------------
+
+    def choose_data_folder(self, folder: Path) -> None:
+        """Look for data sets in a folder, now and next time."""
+        self.put("data", str(folder))
+        os.environ["HYBRIDSTUDIO_DATA"] = str(folder)  # where paths.data_root and children look
+
+    def use_data_folder(self) -> Notice | None:
+        """Look for data sets where the user chose to, unless this start names another folder.
+
+        Tells when the folder is gone: then the usual one serves.
+        """
+        folder = self.get("data", "")
+        if not folder or os.environ.get("HYBRIDSTUDIO_DATA"):
+            return None
+        if not Path(folder).is_dir():
+            return Notice(f"The data folder {folder} is not there",
+                          f"data sets are looked for in {paths.data_root()} meanwhile",
+                          "bring it back and start again, or choose another one: File, Data folder",
+                          "warning")
+        os.environ["HYBRIDSTUDIO_DATA"] = folder
+        return None
 
     # --- layout -----------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import (
-    QFileDialog,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -24,12 +23,13 @@ from hybridstudio import presets, runs
 from hybridstudio.errors import StudioError, translate
 from hybridstudio.gui import theme
 from hybridstudio.gui.anatomy import Panel, alone
+from hybridstudio.gui.askfile import ask_file
 from hybridstudio.gui.images import ImageSheet
 from hybridstudio.gui.shelf import Entry
-from hybridstudio.gui.status import duration
 from hybridstudio.gui.theme import GRID
 from hybridstudio.gui.wishes import Look, Open, Stop
 from hybridstudio.messages import Done, Event, Preview, Progress, Started, Train
+from hybridstudio.telling import duration
 
 PRESET = "ddpm-digits"
 NAME = "my-first-model"
@@ -97,11 +97,13 @@ class WelcomePanel(Panel):
             self._is_ours = self._run is not None and event.run == self._run
         if self._run is None or not self._is_ours:
             return
-        if isinstance(event, Progress):
+        if isinstance(event, Progress) and event.unit != "steps":
+            self._told.setText(f"Getting ready: {event.step:,} {event.unit}")
+        elif isinstance(event, Progress):
             self._bar.setRange(0, event.total or 0)
             self._bar.setValue(event.step)
             left = f", {duration(event.left)} left" if event.left is not None else ""
-            self._told.setText(f"Learning: {event.unit[:-1]} {event.step:,} of "
+            self._told.setText(f"Learning: step {event.step:,} of "
                                f"{event.total or 0:,}{left}")
         elif isinstance(event, Preview):
             self.sheet.set_images(event.images)
@@ -242,11 +244,8 @@ class WelcomePanel(Panel):
         return zone
 
     def _choose(self) -> None:
-        dialog = QFileDialog(self, "A folder of images")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.fileSelected.connect(lambda path: self.requested.emit(Look(Path(path))))
-        dialog.open()
+        ask_file(self, "A folder of images", lambda path: self.requested.emit(Look(path)),
+                 folder=True)
 
 
 class Card(QPushButton):
