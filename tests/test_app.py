@@ -145,6 +145,68 @@ def test_the_same_fault_is_told_once_a_second(faults, qtbot, capsys):
     assert len(told) == 1
 
 
+def test_what_qt_says_in_a_thread_is_told_in_the_windows_own(qapp, qtbot, capsys):
+    from PySide6.QtCore import QObject, Qt, QtMsgType, Slot
+
+    from hybridstudio.gui import app
+
+    class Hearer(QObject):
+        heard: list[tuple[str, int]] = []  # noqa: RUF012
+
+        @Slot(object)
+        def hear(self, notice):
+            self.heard.append((notice.what, threading.get_ident()))
+
+    words, hearer = app.QtWords(qapp), Hearer()
+    words.told.connect(hearer.hear, Qt.ConnectionType.QueuedConnection)
+    thread = threading.Thread(
+        target=app._on_qt, args=(QtMsgType.QtWarningMsg, None, "a pixmap outside the GUI thread"))
+    thread.start()
+    thread.join()
+    app._on_qt(QtMsgType.QtWarningMsg, None, "while painting")
+    assert hearer.heard == []
+    qtbot.waitUntil(lambda: len(hearer.heard) == 2)
+    assert hearer.heard == [("Qt: a pixmap outside the GUI thread", threading.get_ident()),
+                            ("Qt: while painting", threading.get_ident())]
+    app._hearing.clear()
+    words.deleteLater()
+
+
+CLOSED_WHILE_THE_DOCTOR_EXAMINES = """
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+from hybridstudio import doctor
+from hybridstudio.gui import app, dialogs, window
+
+def examine():
+    doctor._child("import time; time.sleep(60)")
+    yield doctor.Check("never", "ok", "told")
+
+def close(window):
+    if doctor._children:
+        window.close()
+    else:
+        QTimer.singleShot(20, window, lambda: close(window))
+
+def open_doctor(self):
+    dialogs.Doctor(self).show()
+    close(self)
+
+doctor.examine = examine
+window.Window.start = open_doctor
+raise SystemExit(app.start())
+"""
+
+
+def test_the_window_closes_while_the_doctor_examines():
+    began = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", CLOSED_WHILE_THE_DOCTOR_EXAMINES], cwd=ROOT,
+                           capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stderr.replace(
+        "This plugin does not support propagateSizeHints()", "").strip()) == (0, "")
+    assert time.monotonic() - began < 30
+
+
 def test_a_folder_for_runs_that_cannot_be_made_is_told(monkeypatch, tmp_path):
     from hybridstudio.gui.app import unwritable
 
