@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
+from PySide6.QtGui import QPainter
 
 from hybridstudio.telling import duration, number
 
@@ -20,6 +22,8 @@ class Axis(pg.AxisItem):
 
     def __init__(self, side: str) -> None:
         super().__init__(side, maxTickLength=0)
+        self.picture: bool | None = None
+        self._placed: tuple[Any, ...] | None = None
         self.spell: Callable[[float], str] = number
         self.unit = ""
 
@@ -30,6 +34,16 @@ class Axis(pg.AxisItem):
     def show_time(self) -> None:
         """Count seconds, written as a clock does."""
         self.spell, self.unit = duration, ""
+
+    def paint(self, painter: QPainter, option: Any, widget: Any = None) -> None:
+        """Draw line, grid and numbers as they were placed; replaying a QPicture takes longer."""
+        if self.picture is None:  # which AxisItem sets wherever something changes
+            self._placed = self.generateDrawSpecs(painter)
+            self.picture = True
+        if self._placed is not None:
+            painter.save()
+            self.drawPicture(painter, *self._placed)
+            painter.restore()
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         """Spell the places of the ticks; on a log axis they are exponents of ten."""

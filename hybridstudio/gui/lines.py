@@ -43,7 +43,7 @@ class Line:
         self._clock: Numbers | None = None
         # Samples without a number leave gaps; the arrays that come here are thin already.
         self.raw, self.smooth = (
-            pg.PlotDataItem(connect="finite", skipFiniteCheck=True) for _ in range(2))
+            pg.PlotCurveItem(connect="finite", skipFiniteCheck=True) for _ in range(2))
         self.smooth.setZValue(1)  # above the raw curves of all
         self.chip = QToolButton()
         self.chip.setText(label)

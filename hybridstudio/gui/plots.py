@@ -35,11 +35,12 @@ class CurvePlot(QWidget):
     """A plot of named curves under a title and a legend whose entries switch them on and off.
 
     The mouse reads values off the curves; the wheel and dragging zoom and pan, a double click
-    shows everything again.
+    shows everything again. New numbers are drawn `after` some ms: where two plots are fed at once,
+    they paint one after the other, and what else happens in the window comes between.
     """
 
     def __init__(self, title: str, empty: str = "Nothing to show yet", log: bool = False,
-                 parent: QWidget | None = None) -> None:
+                 parent: QWidget | None = None, *, after: int = 0) -> None:
         super().__init__(parent)
         self.setAccessibleName(title)
         self._title = title
@@ -68,7 +69,7 @@ class CurvePlot(QWidget):
         self._view.scene().sigMouseMoved.connect(self._point_at)
         self._view.viewport().installEventFilter(self)
 
-        self._later = QTimer(self, singleShot=True, interval=0)  # many new numbers, one drawing
+        self._later = QTimer(self, singleShot=True, interval=after)  # many numbers, one drawing
         self._later.timeout.connect(self.refresh)
         self._legend = QHBoxLayout()
         self._legend.setSpacing(0)
@@ -116,13 +117,13 @@ class CurvePlot(QWidget):
             place = len(self._curves) if colour is None else colour
             self._curves[name] = self._added(Line(label or name, place))
         if self._curves[name].take(steps, seconds, values):
-            self._later.start()
+            self._draw_soon()
 
     def keep(self, names: Sequence[str]) -> None:
         """Take away every curve but these."""
         for name in [name for name in self._curves if name not in names]:
             self._drop(name)
-            self._later.start()
+            self._draw_soon()
 
     def clear(self) -> None:
         """Take all curves and marks away, and show everything that comes next."""
@@ -216,6 +217,10 @@ class CurvePlot(QWidget):
         self._legend.removeWidget(curve.chip)
         curve.chip.deleteLater()
 
+    def _draw_soon(self) -> None:
+        if not self._later.isActive():  # else a steady stream would put it off for ever
+            self._later.start()
+
     def refresh(self) -> None:
         """Fit the view to the curves, unless the user has zoomed, and draw what can be seen."""
         self._later.stop()
@@ -273,7 +278,7 @@ class CurvePlot(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep the empty text in the middle; a double click shows all, leaving ends the readout."""
         if event.type() == QEvent.Type.Resize:
-            self._later.start()
+            self._draw_soon()
             self._empty.setGeometry(self._view.rect().adjusted(24, 0, -24, 0))
         elif event.type() == QEvent.Type.MouseButtonDblClick:
             self._fit()

@@ -44,7 +44,7 @@ class TrainView(QWidget):
         self._curves: Mapping[str, Series] = {}
         self.loss = CurvePlot("Loss", "The curve begins with the first points of the training",
                               log=True)
-        self.second = CurvePlot("", "", log=True)
+        self.second = CurvePlot("", "", log=True, after=50)
         self._choice = QComboBox()
         self._choice.setAccessibleName("What the second plot shows")
         self._choice.setMinimumContentsLength(11)
