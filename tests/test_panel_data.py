@@ -43,12 +43,23 @@ def test_it_opens_the_data_set_in_the_form_when_first_seen(panel):
 def test_pictures_counts_and_what_was_left_out(opened):
     assert len(opened.sheet.images()) == PAGE
     assert opened.form.total.text() == "1,797 pictures, 8 × 8 pixels, grey"
-    assert opened.pager.place.text() == "1–64 of 1,797"
+    assert opened.pager.place.text() == "pictures 1–64 of 1,797"
     assert opened.form.skipped.item(0, 0).text() == "holiday/IMG_2041.png"
     assert "2 files" in opened.form.skipped_words.text()
     assert opened.form.bars.accessibleDescription().startswith("0: 178, 1: 182")
     assert opened.sheet.caption(3) == "picture 4, class 3"
     opened.grab()
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_all_classes_and_words_have_their_room(opened, qapp, qtbot, mode):
+    theme.apply(qapp, mode)
+    bars, place = opened.form.bars, opened.pager.place
+    qtbot.waitUntil(lambda: bars.height() == 10 * 22)
+    assert bars.width() >= 180
+    assert place.width() >= place.sizeHint().width()
+    shades = {bars.grab().toImage().pixelColor(60, 22 * line + 11).name() for line in range(10)}
+    assert shades == {theme.palette().series[0]}
 
 
 def test_pages(opened, qtbot):
@@ -57,7 +68,7 @@ def test_pages(opened, qtbot):
     qtbot.mouseClick(opened.pager.after, Qt.MouseButton.LeftButton)
     assert opened.asked[-1] == Browse(DataConfig(name="digits"), PAGE, PAGE)
     feed(opened, offset=PAGE)
-    assert opened.pager.place.text() == "65–128 of 1,797"
+    assert opened.pager.place.text() == "pictures 65–128 of 1,797"
     qtbot.keyClick(opened.sheet, Qt.Key.Key_PageUp)
     assert opened.asked[-1].offset == 0
 

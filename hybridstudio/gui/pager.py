@@ -33,6 +33,7 @@ class Pager(QWidget):
 
     def show_place(self, offset: int, shown: int, total: int) -> None:
         """Say which of how many are shown: `shown` of them from place `offset`."""
-        self.place.setText(f"{offset + 1:,}–{offset + shown:,} of {total:,}" if shown else "")
+        self.place.setText(
+            f"pictures {offset + 1:,}–{offset + shown:,} of {total:,}" if shown else "")
         self.before.setEnabled(offset > 0)
         self.after.setEnabled(offset + shown < total)
