@@ -281,7 +281,7 @@ def symbol(row: Row, ratio: float) -> tuple[QIcon, QSize]:
     text.setDocumentMargin(0)
     text.setHtml(f"<span style='font-family:serif;font-size:12pt;color:{colours.text}'>"
                  f"{MATHS[row]}</span>")
-    size = QSize(math.ceil(text.idealWidth()), math.ceil(text.size().height()))
+    size = QSize(math.ceil(text.idealWidth()) + GRID // 2, math.ceil(text.size().height()))
     pixmap = QPixmap(size * ratio)
     pixmap.setDevicePixelRatio(ratio)
     pixmap.fill(Qt.GlobalColor.transparent)

@@ -301,7 +301,7 @@ class DenoisePanel(Panel):
         said = [f"t = {t:,} of {levels:,}", f"step {frame.step:,} of {frame.steps:,}"]
         if self._is_drawing and self._left is not None and self._left >= 1:
             said.append(f"{telling.duration(round(self._left))} left")
-        said += [f"{frame.nfe:,} evaluations", f"σ = {frame.noise:.3f}"]
+        said += [f"{frame.nfe:,} evaluations"]
         self.timeline.readout.setText("  ·  ".join(said))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
