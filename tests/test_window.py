@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from hybridstudio import presets, runs
 from hybridstudio.errors import StudioError
@@ -71,6 +71,19 @@ def test_pages_are_reached_by_keys(window, qtbot):
         assert window.page is panel
 
 
+def test_a_page_that_is_turned_to_has_the_keys(window, qtbot, run):
+    window.activateWindow()
+    qtbot.waitUntil(lambda: window.page.hasFocus())
+    window.library.refresh()
+    qtbot.waitUntil(lambda: run in window.library.entries)
+    window.library.own.setFocus()
+    window.show_page("denoise")
+    assert window.page.hasFocus()
+    window.tabs.tabBar().setFocus()
+    window.show_page("data")
+    assert window.tabs.tabBar().hasFocus()
+
+
 def test_colours_chosen_in_the_menu_are_remembered(window, qapp):
     action = next(a for a in menus.actions(window) if a.text() == "Dark")
     action.trigger()
@@ -102,7 +115,11 @@ def test_the_finder_finds_pages_presets_and_actions(window, qtbot):
 def test_small_windows_of_help_open_and_close(window, qtbot):
     from hybridstudio.gui import dialogs
 
-    for dialog in (dialogs.about(window), dialogs.shortcuts(window, menus.actions(window))):
+    keys = dialogs.shortcuts(window, menus.actions(window))
+    told = [label.text() for label in keys.findChildren(QLabel)]
+    for key in ("Ctrl+N, Ctrl+2", "Ctrl+Return", "Ctrl+E", "Ctrl+R", "Space", "F2"):
+        assert key in told
+    for dialog in (dialogs.about(window), keys):
         assert dialog.isVisible()
         dialog.close()
 

@@ -173,7 +173,7 @@ def progress_words(event: Progress, short: bool = False) -> str:
         words.append(f"{number(event.rate)}/s" if short else
                      f"{number(event.rate)} {event.unit}/s")
     if event.left is not None:
-        words.append(f"{duration(event.left)} left")
+        words.append(f"{duration(round(event.left))} left")
     if event.memory:
         words.append(telling.bytes(event.memory))
     return " · ".join(words)

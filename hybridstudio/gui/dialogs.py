@@ -40,11 +40,15 @@ PAGE_KEYS = {
 
 def shortcuts(parent: QWidget, actions: Iterable[QAction]) -> QDialog:
     """Show every key and what it does."""
-    keys = {action.text().replace("&", "").rstrip("…"):
-            action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            for action in actions if not action.shortcut().isEmpty()}
+    keys: dict[str, list[str]] = {}  # an action may stand in two menus
+    for action in actions:
+        if not action.shortcut().isEmpty():
+            keys.setdefault(action.text().replace("&", "").rstrip("…"), []).append(
+                action.shortcut().toString(QKeySequence.SequenceFormat.NativeText))
     dialog = _Dialog(parent, "Keyboard shortcuts")
-    for says, key in (keys | PAGE_KEYS).items():
+    for says, several in keys.items():
+        dialog.add(", ".join(several), says)
+    for says, key in PAGE_KEYS.items():
         dialog.add(key, says)
     dialog.show()
     return dialog
@@ -74,11 +78,14 @@ class _Dialog(QDialog):
         self.setWindowTitle(title)
         self.setAccessibleName(title)
         page = QWidget()
-        self._grid = QGridLayout(page)
+        whole = QVBoxLayout(page)
+        whole.setContentsMargins(GRID, GRID, GRID, GRID)
+        self._grid = QGridLayout()
+        whole.addLayout(self._grid)
+        whole.addStretch(1)
         self._grid.setHorizontalSpacing(2 * GRID)
         self._grid.setVerticalSpacing(GRID)
         self._grid.setColumnStretch(1, 1)
-        self._grid.setRowStretch(1000, 1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)

@@ -65,5 +65,5 @@ def _told(event: Progress, batch: int) -> list[str]:
     if event.memory:
         parts.append(telling.bytes(event.memory))
     if event.left is not None:
-        parts.append(f"{duration(event.left)} left")
+        parts.append(f"{duration(round(event.left))} left")
     return parts

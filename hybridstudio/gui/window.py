@@ -109,7 +109,7 @@ class Window(QMainWindow):
     def _connect(self) -> None:
         for panel in self.panels.values():
             panel.requested.connect(lambda asked, panel=panel: self.ask(asked, panel))
-        self.tabs.currentChanged.connect(lambda _: self._show_run())
+        self.tabs.currentChanged.connect(self._on_page)
         self.library.requested.connect(self.ask)
         self.library.chosen.connect(self.choose)
         self.library.opened.connect(self.open_run)
@@ -129,6 +129,7 @@ class Window(QMainWindow):
 
     def start(self) -> None:
         """Begin to load torch and to follow the library; called once the window shows."""
+        self.page.setFocus()
         self.warming.submit("warm up")
         self.library.start()
 
@@ -174,6 +175,11 @@ class Window(QMainWindow):
         """Show a notice or an error above the pages, and keep it in the log."""
         self.log.add(told, about)
         self.banner.tell(told)
+
+    def _on_page(self, _place: int) -> None:
+        if not self.tabs.tabBar().hasFocus():  # where the arrows go on to the next page
+            self.page.setFocus()  # its keys work at once
+        self._show_run()
 
     def _show_run(self) -> None:
         """Let the page in front take up the run; it knows whether that is the one it shows."""

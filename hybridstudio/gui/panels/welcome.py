@@ -102,7 +102,7 @@ class WelcomePanel(Panel):
         elif isinstance(event, Progress):
             self._bar.setRange(0, event.total or 0)
             self._bar.setValue(event.step)
-            left = f", {duration(event.left)} left" if event.left is not None else ""
+            left = f", {duration(round(event.left))} left" if event.left is not None else ""
             self._told.setText(f"Learning: step {event.step:,} of "
                                f"{event.total or 0:,}{left}")
         elif isinstance(event, Preview):
