@@ -35,7 +35,6 @@ from PySide6.QtWidgets import (
     QScrollArea,
     QSizePolicy,
     QSplitter,
-    QToolButton,
     QVBoxLayout,
     QWhatsThis,
     QWidget,
@@ -43,6 +42,7 @@ from PySide6.QtWidgets import (
 
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import theme
+from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Event
@@ -139,10 +139,9 @@ class Panel(QWidget):
         says = theme.say(QLabel(self.SAYS), "muted")
         says.setWordWrap(True)
         says.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._help = _flat_button("help", "What is this?", "F1")
+        self._help = flat("help", "What is this?", self._show_help, key="F1")
         self._help.setVisible(bool(self.HELP))
-        self._help.clicked.connect(self._show_help)
-        self._toggle = _flat_button("inspector", "Show or hide the settings", "F9")
+        self._toggle = flat("inspector", "Show or hide the settings", key="F9")
         self._toggle.setCheckable(True)
         self._toggle.setChecked(True)
         self._toggle.toggled.connect(self._inspector.setVisible)
@@ -180,16 +179,6 @@ def alone(panel: type[Panel], events: Iterable[Event] = (), ms: int = 60) -> int
     timer.timeout.connect(tell)
     timer.start()
     return app.exec()
-
-
-def _flat_button(icon: str, says: str, key: str = "") -> QToolButton:
-    button = QToolButton()
-    theme.set_icon(button, icon)
-    button.setAutoRaise(True)
-    button.setAccessibleName(says)
-    button.setToolTip(f"{says} ({key})" if key else says)
-    button.setShortcut(key)
-    return button
 
 
 def _slot(margin: int = 0) -> QWidget:

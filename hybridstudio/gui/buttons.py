@@ -9,11 +9,13 @@ from PySide6.QtWidgets import QToolButton
 from hybridstudio.gui import theme
 
 
-def flat(icon: str, says: str, slot: Callable[[], object], words: str = "") -> QToolButton:
+def flat(icon: str, says: str, slot: Callable[[], object] | None = None, words: str = "",
+         key: str = "") -> QToolButton:
     """Make an icon, with or without words, that does `slot` when clicked; `says` explains it.
 
-    Without words `says` also names it, up to its key in brackets.
+    Without words `says` also names it, up to its key in brackets; `key` is one that it listens to.
     """
+    says = f"{says} ({key})" if key else says
     button = QToolButton()
     button.setAutoRaise(True)
     button.setToolTip(says)
@@ -22,7 +24,9 @@ def flat(icon: str, says: str, slot: Callable[[], object], words: str = "") -> Q
         button.setText(words)
         button.setToolButtonStyle(theme.BESIDE)
     theme.set_icon(button, icon)
-    button.clicked.connect(lambda: slot())
+    button.setShortcut(key)
+    if slot is not None:
+        button.clicked.connect(lambda: slot())
     return button
 
 
