@@ -113,11 +113,10 @@ class TrainPanel(Panel):
         self._awaited = None if is_there else path
         if self._asked is not None:
             self._cancel_drawing()
-        if is_there and path is not None:
-            try:
-                self._following = Following(path)
-            except StudioError as error:
-                self.show_error(error)
+        try:
+            self._following = Following(path) if is_there and path is not None else None
+        except StudioError as error:
+            self.show_error(error)
         self._show_empty()
         self._show_page()
         self._look()
