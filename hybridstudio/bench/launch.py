@@ -21,6 +21,8 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
 
 def _start() -> float:
     environment = {**os.environ, "HYBRIDSTUDIO_TIMING": "1"}
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        environment.setdefault("QT_QPA_PLATFORM", "offscreen")
     done = subprocess.run([sys.executable, "-m", "hybridstudio"], env=environment, check=True,
                           capture_output=True, text=True, timeout=120)
     line = next(line for line in done.stdout.splitlines() if line.startswith("{"))

@@ -14,6 +14,7 @@ import numpy as np
 from hybridstudio import engine, presets
 from hybridstudio.bench.screen import application
 from hybridstudio.config import with_values
+from hybridstudio.errors import StudioError
 from hybridstudio.messages import Progress, Train
 
 WARM_UP = 5.0  # seconds of training before anything is counted
@@ -24,7 +25,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     """Gaps of a 16 ms timer in the window while it trains with live plots, and its speed."""
     seconds = asked.seconds or 30.0
     root = Path(asked.data_root) if asked.data_root else None
-    config = with_values(presets.find(asked.preset or "ddpm-shapes"), {"train.steps": 10**6})
+    config = with_values(presets.find(asked.preset or "ddpm-digits"), {"train.steps": 10**6})
     with tempfile.TemporaryDirectory() as folder:
         def request(name: str) -> Train:
             return Train(config, Path(folder) / name, device="cpu", data_root=root)
@@ -32,6 +33,9 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         before = _headless(request("before"), seconds)
         gaps, beside = _in_window(request("window"), seconds, Path(folder))
         after = _headless(request("after"), seconds)
+    if not before or not after or len(gaps) == 0:
+        raise StudioError("Too few steps to compare", f"{seconds:.0f} s were not enough for two",
+                          "measure for longer with --seconds")
     return {
         "p99_ms": float(np.percentile(gaps, 99)), "max_ms": float(gaps.max()),
         "p50_ms": float(np.median(gaps)), "ratio_to_headless": 2.0 * beside / (before + after),
@@ -53,14 +57,17 @@ class Steps:
     """Counts a training's steps, once it has warmed up."""
 
     def __init__(self) -> None:
-        self._began = time.perf_counter()
+        self._began = 0.0  # when the first step was done: a preview comes before it
         self._first: tuple[int, float] | None = None
         self.rate = 0.0
 
     def add(self, told: Progress, seconds: float) -> bool:
         """Take in where training is; return whether it was measured for `seconds`."""
         now = time.perf_counter()
-        if told.unit != "steps" or now - self._began < WARM_UP:
+        if told.unit != "steps" or not told.step:
+            return False
+        self._began = self._began or now
+        if now - self._began < WARM_UP:
             return False
         if self._first is None:
             self._first = (told.step, now)
