@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +32,9 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         def request(name: str) -> Train:
             return Train(config, Path(folder) / name, device="cpu", data_root=root)
 
-        before = _headless(request("before"), seconds)
+        before = _apart(request("before"), seconds)
         gaps, beside = _in_window(request("window"), seconds, Path(folder))
-        after = _headless(request("after"), seconds)
+        after = _apart(request("after"), seconds)
     if not before or not after or len(gaps) == 0:
         raise StudioError("Too few steps to compare", f"{seconds:.0f} s were not enough for two",
                           "measure for longer with --seconds")
@@ -41,6 +43,17 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         "p50_ms": float(np.median(gaps)), "ratio_to_headless": 2.0 * beside / (before + after),
         "steps_per_second": beside, "ticks": len(gaps), "seconds": seconds,
     }
+
+
+def _apart(request: Train, seconds: float) -> float:
+    """Measure a training without a window in a process of its own.
+
+    OpenMP keeps threads for every thread that ever computed, and more of them than cores make all
+    of them slower: in one process the first measurement would slow down the second.
+    """
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawning) as pool:
+        return pool.submit(_headless, request, seconds).result()
 
 
 def _headless(request: Train, seconds: float) -> float:

@@ -15,6 +15,9 @@ from __future__ import annotations
 
 import atexit
 import collections
+import contextlib
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +35,7 @@ EVERY = 40  # ms between looks into the box
 SOON = 16  # ms until the next look where one was not enough
 AT_ONCE = 0.008  # seconds that one look may take, so that a frame of the screen is not missed
 ROOM = 256  # events in a box; a thread that is faster waits
+NICE = 5  # of a thread that works, beside the window's 0
 _END = object()
 
 
@@ -85,6 +89,13 @@ class Box:
             return self._waiting.popleft()
 
 
+def _give_way() -> None:
+    """Let the window's thread go first on a busy processor, and those that this one begins too."""
+    if sys.platform == "linux":  # where QThread's own priorities say nothing
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+
+
 class Job(QThread):
     """One request being done. What it tells goes into `box`; a failure goes in as StudioError."""
 
@@ -111,6 +122,7 @@ class Job(QThread):
 
     def run(self) -> None:
         """Drive the generator to its end, or until stopped."""
+        _give_way()
         try:
             last = None
             events = self._engine(self.request)
@@ -199,7 +211,7 @@ class Lane(QObject):
         _running.add(self._job)
         self._enter("starting")
         self._timer.start()
-        self._job.start()
+        self._job.start(QThread.Priority.LowPriority)
 
     def _look(self) -> None:
         """Tell what lies in the box, for at most a few milliseconds; rest when it was the last."""
