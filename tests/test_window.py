@@ -371,3 +371,11 @@ def test_wishes_open_pages_and_tell(window):
     assert window.page is window.panels["setup"]
     window.ask(Tell(Notice("Hello", level="warning")))
     assert window.banner.text == "Hello"
+
+
+def test_a_training_that_failed_before_there_was_a_run_is_waited_for_nowhere(window, qtbot):
+    failing(window, "welcome")
+    qtbot.waitUntil(lambda: not window.training.busy)
+    qtbot.waitUntil(lambda: window.run is None)
+    window.show_page("denoise")
+    assert window.panels["denoise"]._path is None

@@ -281,6 +281,9 @@ class Window(QMainWindow):
                 self.library.tell(trained, "")
                 if self.run == trained and (trained / "run.toml").is_file():
                     self._show_run()
+                elif self.run == trained:  # it failed before there was a run: nothing to wait for
+                    self.run = None
+                    self.library.choose(None)
             self.status.rest()
         self._show_title()
 
