@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from hybridstudio import runs
@@ -153,8 +154,6 @@ def _plan(request: Draw, config: RunConfig, on: torch.device) -> Callable[[int],
 
 def _fitted(image: Images, config: RunConfig) -> Tensor:
     """Bring a user's picture (H, W, C) to the model's shape, as (1, C, H, W) in [-1, 1]."""
-    from PIL import Image
-
     shape = config.shape
     if image.ndim == 2:
         image = image[..., None]
