@@ -136,7 +136,7 @@ def test_an_assignment_needs_a_name_and_a_value(text):
 
 
 def test_leaves_tell_all_that_a_form_needs():
-    found = {leaf.path: leaf for leaf in leaves()}
+    found = {leaf.path: leaf for leaf in leaves(RunConfig)}
     assert found["data.size"].optional
     assert found["data.size"].unit == "pixels"
     assert found["data.size"].limits == {"ge": 8, "le": 256}
@@ -147,13 +147,13 @@ def test_leaves_tell_all_that_a_form_needs():
 
 
 def test_every_leaf_is_explained_in_a_sentence_and_can_be_read():
-    for leaf in leaves():
+    for leaf in leaves(RunConfig):
         assert leaf.says.endswith("."), leaf.path
         assert value_at(RunConfig(), leaf.path) == leaf.default, leaf.path
 
 
 def test_leaves_of_a_config_are_those_of_its_class():
-    assert [leaf.path for leaf in leaves(RunConfig())] == [leaf.path for leaf in leaves()]
+    assert [leaf.path for leaf in leaves(RunConfig())] == [leaf.path for leaf in leaves(RunConfig)]
 
 
 def test_an_unresolved_shape_says_what_to_do():

@@ -72,7 +72,7 @@ def test_help_limits_and_names_come_from_the_config(form):
         assert says in row.told() or says.rstrip(".") == label_of(row.leaf)
         assert row.widget.accessibleName()
         assert row.widget.toolTip()
-    by_path = {leaf.path: leaf for leaf in leaves()}
+    by_path = {leaf.path: leaf for leaf in leaves(RunConfig)}
     assert limits_of(by_path["model.width"]) == "8 to 512, in steps of 8"
     assert limits_of(by_path["train.lr"]) == "more than 0, at most 1"
     assert limits_of(by_path["train.ema"]) == "at least 0, less than 1"

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from hybridstudio.config import SAMPLERS, leaves
+from hybridstudio.config import RunConfig, leaves
 from hybridstudio.gui import theme
 from hybridstudio.gui.drawing import MOST, DrawSettings, classes
 from hybridstudio.gui.fields import ENGLISH
@@ -33,7 +33,7 @@ from hybridstudio.runs import Run
 
 SAMPLER_NAMES = {"ancestral": "Ancestral (DDPM)", "ddim": "DDIM", "dpm++2m": "DPM-Solver++ (2M)",
                  "unipc": "UniPC", "heun": "Heun", "euler": "Euler"}
-_LEAVES = {leaf.path.removeprefix("sample."): leaf for leaf in leaves()
+_LEAVES = {leaf.path.removeprefix("sample."): leaf for leaf in leaves(RunConfig)
            if leaf.path.startswith("sample.")}
 _MAX_UNDO = 200
 

@@ -1,0 +1,23 @@
+"""The settings of every family, by its name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from hybridstudio.config.models.base import Evaluations, ModelSection
+from hybridstudio.config.models.ddpm import DdpmConfig
+from hybridstudio.config.models.hybrid import HybridConfig
+
+__all__ = ["MODELS", "DdpmConfig", "Evaluations", "HybridConfig", "ModelConfig", "ModelSection"]
+
+MODELS: dict[str, type[ModelSection]] = {
+    "ddpm": DdpmConfig,
+    "hybrid": HybridConfig,
+}
+"""The settings of every family by the name that `model.family` gives it."""
+
+ModelConfig = Annotated[
+    DdpmConfig | HybridConfig,
+    Field(discriminator="family")]

@@ -1,0 +1,61 @@
+"""What every family's config says of itself, so that nobody outside asks for its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, NamedTuple
+
+from hybridstudio.config.data import DataConfig, Shape
+from hybridstudio.config.fields import Knob, Section
+from hybridstudio.config.train import TrainConfig
+from hybridstudio.errors import Problem
+
+
+class Evaluations(NamedTuple):
+    """How many network evaluations a picture may take: the fewest, the usual number, the most."""
+
+    low: int
+    usual: int
+    high: int
+
+
+ONE_PASS = Evaluations(1, 1, 1)
+
+
+class ModelSection(Section):
+    """A family's own settings, and what it offers where pictures are drawn."""
+
+    family: str
+    networks: ClassVar[tuple[str, ...]] = ()  # those that learn, by the names that curves use
+    samplers: ClassVar[tuple[str, ...]] = ()  # ways to draw, the usual one first; () draws nothing
+    guided: ClassVar[bool] = False  # whether classifier-free guidance means something
+    adversarial: ClassVar[bool] = False  # whether two players learn against each other
+
+    @property
+    def learns_labels(self) -> bool:
+        """Whether class labels are learned, so that a class can be asked for."""
+        return bool(getattr(self, "labels", False))
+
+    @property
+    def levels(self) -> int:
+        """How many noise levels drawing walks down; 0 where a picture comes in one pass."""
+        return 0
+
+    @property
+    def evaluations(self) -> Evaluations:
+        """Return how many network evaluations a picture may be drawn with."""
+        return ONE_PASS
+
+    @property
+    def noising(self) -> tuple[str, int]:
+        """Return the schedule's name and T under which data are shown being noised."""
+        return "linear", 1000
+
+    def knobs(self) -> tuple[Knob, ...]:
+        """List the further settings of drawing."""
+        return ()
+
+    def problems(self, data: DataConfig, shape: Shape | None,
+                 train: TrainConfig) -> Iterator[Problem]:
+        """Tell every reason why this cannot be learned; `shape` is None until data are open."""
+        yield from ()
