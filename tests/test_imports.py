@@ -16,7 +16,7 @@ NAME = "hybridstudio"
 # From the ground up; names in one line stand beside each other.
 FLOORS = (
     {"config", "messages", "errors", "paths", "runs", "pictures", "presets", "commands", "doctor",
-     "telling"},
+     "telling", "cloud"},
     {"diffusion", "nets", "data", "scores"},
     {"families"},
     {"engine"},
@@ -31,7 +31,7 @@ BESIDE = {
     "runs": {"config", "errors", "messages", "paths"}, "pictures": {"errors", "messages"},
     "presets": {"config", "errors", "paths"},
     "commands": {"config", "messages", "paths", "presets"},
-    "doctor": {"errors", "paths"}, "telling": set(),
+    "doctor": {"errors", "paths"}, "telling": set(), "cloud": set(),
     "cli": set(), "gui": set(), "diffusion": set(), "nets": {"diffusion"},
     "data": set(), "scores": {"nets", "data"},
 }
