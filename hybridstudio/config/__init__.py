@@ -17,6 +17,7 @@ from hybridstudio.config.models import (
     HybridConfig,
     ModelConfig,
     ModelSection,
+    VaeConfig,
 )
 from hybridstudio.config.reading import (
     MAX_BYTES,
@@ -35,6 +36,6 @@ from hybridstudio.config.train import SampleConfig, TrainConfig
 __all__ = [
     "MAX_BYTES", "MODELS", "SCHEMA_VERSION", "DataConfig", "DdpmConfig", "Evaluations",
     "HybridConfig", "Knob", "Leaf", "ModelConfig", "ModelSection", "RunConfig", "SampleConfig",
-    "Section", "Shape", "TrainConfig", "assignment", "dumps", "field", "leaves", "load", "loads",
-    "parse", "plain", "read_text", "value_at", "with_values",
+    "Section", "Shape", "TrainConfig", "VaeConfig", "assignment", "dumps",
+    "field", "leaves", "load", "loads", "parse", "plain", "read_text", "value_at", "with_values",
 ]

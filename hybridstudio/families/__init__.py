@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
 from hybridstudio.families.ddpm import DDPM
+from hybridstudio.families.vae import VAE
 
 __all__ = ["FAMILIES", "Batch", "DrawPlan", "Family", "Update"]
 
-FAMILIES: dict[str, type[Family]] = {"ddpm": DDPM}
+FAMILIES: dict[str, type[Family]] = {
+    "ddpm": DDPM,
+    "vae": VAE,
+}
 """Every family by the name that `model.family` gives it."""

@@ -9,15 +9,18 @@ from pydantic import Field
 from hybridstudio.config.models.base import Evaluations, ModelSection
 from hybridstudio.config.models.ddpm import DdpmConfig
 from hybridstudio.config.models.hybrid import HybridConfig
+from hybridstudio.config.models.vae import VaeConfig
 
-__all__ = ["MODELS", "DdpmConfig", "Evaluations", "HybridConfig", "ModelConfig", "ModelSection"]
+__all__ = ["MODELS", "DdpmConfig", "Evaluations", "HybridConfig", "ModelConfig", "ModelSection",
+           "VaeConfig"]
 
 MODELS: dict[str, type[ModelSection]] = {
     "ddpm": DdpmConfig,
     "hybrid": HybridConfig,
+    "vae": VaeConfig,
 }
 """The settings of every family by the name that `model.family` gives it."""
 
 ModelConfig = Annotated[
-    DdpmConfig | HybridConfig,
+    DdpmConfig | HybridConfig | VaeConfig,
     Field(discriminator="family")]
