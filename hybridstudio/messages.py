@@ -2,7 +2,8 @@
 
 Requests go in through `engine.run(request)`, events come out of it. Neither knows torch or Qt, so
 that the command line, the window and the tests speak with the engine in the same words.
-Pictures are uint8 arrays of shape (N, H, W, C) with C = 1 (grey) or 3 (RGB).
+Pictures are uint8 arrays of shape (N, H, W, C) with C = 1 (grey) or 3 (RGB). Points of the plane
+are shown as one picture of their cloud, with the points themselves beside it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from hybridstudio.config import DataConfig, RunConfig
 
 Images = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.float32]  # of the plane, (N, 2), about -1 to 1
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Weights = Literal["ema", "raw"]
 
@@ -56,8 +58,9 @@ class Draw:
 
     `label` is a class index, or None for any. `step` picks a checkpoint by its training step,
     None the newest. `image` (H, W, C) uint8 is noised to timestep `from_step` and denoised from
-    there. `frames` asks for every step on the way; without it only the end is told. A run that is
-    training in this process is drawn from as it stands now.
+    there. `knobs` sets what the run's family offers besides. `frames` asks for every step on the
+    way; without it only the end is told. A run that is training in this process is drawn from as
+    it stands now.
     """
 
     run: Path
@@ -72,6 +75,7 @@ class Draw:
     step: int | None = None
     image: Images | None = None
     from_step: int | None = None
+    knobs: Mapping[str, float] = field(default_factory=dict)
     frames: bool = True
     batch: int = 256
     device: Device = "auto"
@@ -157,7 +161,9 @@ class Frame:
 
     x_t, the predicted x_0 and noise (None where a family has none) are each (N, H, W, C). `nfe`
     counts network evaluations so far, `seconds` the time since drawing began. `noise` is the
-    standard deviation √(1 - ᾱ_t) and `log_snr` = log(ᾱ_t / (1 - ᾱ_t)) at this frame.
+    standard deviation √(1 - ᾱ_t) and `log_snr` = log(ᾱ_t / (1 - ᾱ_t)) at this frame. `extra` holds
+    more pictures of the moment by the name they are shown under, `points` the points (N, 2) of a
+    cloud by x_t, x0 and eps.
     """
 
     step: int
@@ -170,6 +176,8 @@ class Frame:
     seconds: float = 0.0
     noise: float = 0.0
     log_snr: float = 0.0
+    extra: Mapping[str, Images] = field(default_factory=dict)
+    points: Mapping[str, Points] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -223,12 +231,13 @@ class Notice:
 class Done:
     """The work ended: `finished`, `budget` used up, or `stopped`; `result` as --json prints it.
 
-    `images` are the pictures that were drawn, where the work was drawing.
+    `images` are the pictures that were drawn, where the work was drawing, `points` the points.
     """
 
     outcome: Literal["finished", "budget", "stopped"]
     result: Mapping[str, Any] = field(default_factory=dict)
     images: Images | None = None
+    points: Points | None = None
 
 
 Event = Started | Progress | Preview | Frame | Browsed | Probed | Saved | Notice | Done

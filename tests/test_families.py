@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hybridstudio import config, presets
-from hybridstudio.config import SAMPLERS, RunConfig
+from hybridstudio.config import DdpmConfig, RunConfig
 from hybridstudio.engine.learner import Learner
 from hybridstudio.errors import UsageError
 from hybridstudio.families import FAMILIES, Batch, DrawPlan, Family
@@ -100,7 +100,7 @@ class TestContract:
 
 
 class TestDDPM:
-    @pytest.mark.parametrize("sampler", SAMPLERS)
+    @pytest.mark.parametrize("sampler", DdpmConfig.samplers)
     @pytest.mark.parametrize("predict", ["eps", "x0", "v"])
     def test_every_sampler_draws_with_every_prediction(self, sampler: str, predict: str) -> None:
         family = Learner(made(predict=predict, schedule="cosine"), CPU).ema
@@ -145,10 +145,9 @@ class TestDDPM:
         assert not torch.allclose(alone, other)
 
     def test_labels_without_classes_are_refused(self) -> None:
-        lacking = config.parse({"data": {**DATA, "classes": []},
-                                "model": {**SMALL["ddpm"], "labels": True}})
         with pytest.raises(UsageError, match="labels"):
-            Learner(lacking, CPU)
+            config.parse({"data": {**DATA, "classes": []},
+                          "model": {**SMALL["ddpm"], "labels": True}})
 
     def test_a_picture_to_begin_with_is_kept_where_little_noise_is_added(self) -> None:
         family = Learner(made(), CPU).ema

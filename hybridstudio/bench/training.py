@@ -82,7 +82,7 @@ def _bare(config: RunConfig, images: Tensor, steps: int) -> float:
     optimiser = torch.optim.Adam(family.get_submodule("unet").parameters(), lr=1e-4, fused=True)
     noise = torch.Generator().manual_seed(0)
 
-    def update(name: str, loss: Tensor) -> None:
+    def update(name: str | tuple[str, ...], loss: Tensor) -> None:
         with torch.autocast("cpu", enabled=False):  # the backward pass keeps the forward's types
             loss.backward()
         optimiser.step()

@@ -47,6 +47,13 @@ class RunConfig(Section):
         """Network evaluations for each picture: the config's, or else the family's usual number."""
         return self.sample.nfe or self.model.evaluations.usual
 
+    def settled(self) -> RunConfig:
+        """Return the config with what the family settles itself filled in."""
+        if not self.model.samplers:
+            return self
+        sample = {"sampler": self.sampler, "nfe": self.nfe}
+        return self.model_copy(update={"sample": self.sample.model_copy(update=sample)})
+
     def problems(self) -> list[Problem]:
         """Tell every reason why these settings do not go together."""
         told = list(self.model.problems(self.data, self.data.shape, self.train))

@@ -12,8 +12,8 @@ a constant x_0 is `towards`; they differ only in the x_0 that they step towards.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -49,7 +49,8 @@ class Moment:
 
     x_t, x0 and eps are (N, ...) float32; t counts as the papers do, one more than the schedule's
     row. `nfe` counts network evaluations so far, `alpha_bar` is ᾱ at this moment. The last moment
-    has t = 0, the finished picture as x_t and x0, and no eps.
+    has t = 0, the finished picture as x_t and x0, and no eps. `extra` holds more pictures of this
+    moment by the name under which they are shown.
     """
 
     step: int
@@ -60,6 +61,7 @@ class Moment:
     eps: Tensor | None
     nfe: int
     alpha_bar: float
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,18 @@ from PIL import Image
 from torch import Tensor
 
 from hybridstudio import runs
-from hybridstudio.config import SAMPLERS, RunConfig
+from hybridstudio.config import RunConfig
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.engine import checkpoints, lanes, runtime
 from hybridstudio.engine.checkpoints import load_into
 from hybridstudio.engine.learner import Learner, build, parameters, weights
+from hybridstudio.engine.picturing import as_images, as_points, frame, is_points
 from hybridstudio.errors import ConfigError, Problem, UsageError
 from hybridstudio.families import DrawPlan, Family
 from hybridstudio.messages import (
     Done,
     Draw,
     Event,
-    Frame,
     Images,
     Notice,
     Progress,
@@ -33,7 +33,8 @@ from hybridstudio.messages import (
 )
 
 KEPT_MODELS = 3  # models ready to draw from again without reading their checkpoint
-NOISE_RANGE = 2.5  # standard deviations from the middle grey to black and white
+POINTS_EACH = 100  # points in a preview for each picture it would have
+POINTS_AT_ONCE = 50_000
 
 _models: OrderedDict[tuple[Any, ...], Family] = OrderedDict()
 
@@ -50,13 +51,14 @@ def draw(request: Draw) -> Iterator[Event]:
                       parameters(family))
         plan = _plan(request, run.config, on)
         began = time.perf_counter()
-        finished: list[Images] = []
+        finished: list[Tensor] = []
         nfe = 0
         was_training = family.training  # the raw weights of a training are its own networks
         family.eval()
         try:
-            for first in range(0, request.count, request.batch):
-                part = min(request.batch, request.count - first)
+            size = POINTS_AT_ONCE if run.config.shape.is_points else request.batch
+            for first in range(0, request.count, size):
+                part = min(size, request.count - first)
                 noise = torch.Generator().manual_seed(request.seed)
                 if first:  # a picture is the same however many are drawn at once
                     torch.randint(2**62, (first,), generator=noise)
@@ -64,24 +66,26 @@ def draw(request: Draw) -> Iterator[Event]:
                     seconds = time.perf_counter() - began
                     if request.frames:
                         yield frame(moment, seconds)
-                    yield _progress(request, first, moment, seconds)
-                finished.append(as_images(moment.x_t))
+                    yield _progress(request.count, size, first, moment, seconds)
+                finished.append(moment.x_t)
                 nfe = moment.nfe
         finally:
             family.train(was_training)
         seconds = time.perf_counter() - began
-    sampler = request.sampler or run.config.sample.sampler
+    whole = torch.cat(finished)
     yield Done("finished", {
         "run": str(run.path), "count": request.count, "seconds": seconds,
-        "ms_per_image": 1000.0 * seconds / request.count, "nfe": nfe, "sampler": sampler,
+        "ms_per_image": 1000.0 * seconds / request.count, "nfe": nfe,
+        "sampler": request.sampler or run.config.sampler,
         "seed": request.seed, "weights": request.weights,
-    }, np.concatenate(finished))
+    }, as_images(whole), as_points(whole) if is_points(whole) else None)
 
 
-def _progress(request: Draw, first: int, moment: Moment, seconds: float) -> Progress:
-    """Tell how far a drawing in batches is; the last moment of each takes no evaluation."""
-    done = moment.step + moment.steps * (first // request.batch)
-    total = moment.steps * -(-request.count // request.batch)
+def _progress(count: int, size: int, first: int, moment: Moment, seconds: float) -> Progress:
+    """Tell how far a drawing of `count` in batches of `size` is; step 0 of 0 is the whole."""
+    steps = max(1, moment.steps)
+    done = (moment.step if moment.steps else 1) + steps * (first // size)
+    total = steps * -(-count // size)
     rate = done / seconds if seconds else 0.0
     left = (total - done) / rate if rate else None
     return Progress(done, total, "steps", {}, seconds, rate, left)
@@ -90,8 +94,10 @@ def _progress(request: Draw, first: int, moment: Moment, seconds: float) -> Prog
 def preview(learner: Learner) -> Iterator[Moment]:
     """Draw a training's preview from its fixed noise with the EMA weights, moment by moment."""
     sample = learner.config.sample
-    plan = DrawPlan(learner.config.shape, sample.count, sample.sampler, sample.nfe, sample.eta,
-                    sample.guidance)
+    config = learner.config
+    count = sample.count * (POINTS_EACH if config.shape.is_points else 1)
+    plan = DrawPlan(config.shape, count, config.sampler, config.nfe, sample.eta, sample.guidance,
+                    knobs={knob.name: knob.default for knob in config.model.knobs()})
     noise = torch.Generator().manual_seed(sample.seed)
     return _moments(learner.ema, plan, noise, learner.on, learner.dtype)
 
@@ -113,21 +119,41 @@ def _moments(family: Family, plan: DrawPlan, noise: torch.Generator, on: torch.d
 
 def _check(request: Draw, config: RunConfig) -> None:
     """Refuse a drawing that cannot be meant, all faults at once."""
+    model = config.model
+    if not model.samplers:
+        raise UsageError(f"A {model.family} draws nothing", "it tells pictures apart",
+                         "choose a run of another family")
     problems = []
     if request.count < 1:
         problems.append(Problem("count", f"should be at least 1, not {request.count}"))
-    if request.sampler is not None and request.sampler not in SAMPLERS:
-        problems.append(Problem("sampler", f"there is no sampler {request.sampler}",
-                                f"choose one of {', '.join(SAMPLERS)}"))
-    if request.nfe is not None and request.nfe < 1:
-        problems.append(Problem("nfe", f"should be at least 1, not {request.nfe}"))
-    classes = config.data.classes if getattr(config.model, "labels", False) else ()
+    if request.sampler is not None and request.sampler not in model.samplers:
+        problems.append(Problem(
+            "sampler", f"a {model.family} does not draw with {request.sampler}",
+            f"choose one of {', '.join(model.samplers)}" if len(model.samplers) > 1
+            else f"leave it out: it always draws {model.samplers[0]}"))
+    low, _, high = model.evaluations
+    if request.nfe is not None and not low <= request.nfe <= high:
+        problems.append(Problem("nfe", f"should be {low} to {high:,}, not {request.nfe}"
+                                if low < high else f"this model always takes {low}"))
+    knobs = {knob.name: knob for knob in model.knobs()}
+    for name, value in request.knobs.items():
+        if name not in knobs:
+            offered = ", ".join(knobs) or "none"
+            problems.append(Problem(name, f"a {model.family} has no such knob",
+                                    f"those it has: {offered}"))
+        elif not knobs[name].low <= value <= knobs[name].high:
+            problems.append(Problem(name, f"should be {knobs[name].low:g} to "
+                                    f"{knobs[name].high:g}, not {value:g}"))
+    classes = config.data.classes if model.learns_labels else ()
     if request.label is not None and not 0 <= request.label < len(classes):
         problems.append(Problem("label", f"there is no class {request.label}", (
             f"choose 0 to {len(classes) - 1}" if classes else "this model learned no labels")))
-    steps = config.model.timesteps
-    if request.from_step is not None and not 1 <= request.from_step <= steps:
-        problems.append(Problem("from_step", f"should be 1 to {steps}, not {request.from_step}"))
+    if request.image is not None and not model.levels:
+        problems.append(Problem("image", f"a {model.family} starts from no picture: it draws in "
+                                "one pass"))
+    elif request.from_step is not None and not 1 <= request.from_step <= model.levels:
+        problems.append(Problem("from_step", f"should be 1 to {model.levels}, not "
+                                f"{request.from_step}"))
     if problems:
         raise ConfigError(problems, "the drawing")
 
@@ -135,6 +161,8 @@ def _check(request: Draw, config: RunConfig) -> None:
 def _plan(request: Draw, config: RunConfig, on: torch.device) -> Callable[[int], DrawPlan]:
     """Return what makes the plan of a batch from its size."""
     sample, shape = config.sample, config.shape
+    knobs = {knob.name: request.knobs.get(knob.name, knob.default)
+             for knob in config.model.knobs()}
     image = None
     if request.image is not None:
         image = _fitted(request.image, config).to(on)
@@ -144,10 +172,10 @@ def _plan(request: Draw, config: RunConfig, on: torch.device) -> Callable[[int],
         if request.label is not None:
             labels = torch.full((count,), request.label, device=on)
         return DrawPlan(
-            shape, count, request.sampler or sample.sampler, request.nfe or sample.nfe,
+            shape, count, request.sampler or config.sampler, request.nfe or config.nfe,
             sample.eta if request.eta is None else request.eta,
             sample.guidance if request.guidance is None else request.guidance,
-            labels, image, request.from_step)
+            labels, image, request.from_step, knobs)
 
     return plan
 
@@ -223,30 +251,3 @@ def _key(run: runs.Run, step: int | None, which: Weights,
     except OSError:
         return None
     return run.path.resolve(), step, made, which, str(on)
-
-
-# --- pictures -------------------------------------------------------------------------------------
-
-
-def as_images(x: Tensor, reach: float = 1.0) -> Images:
-    """Turn (N, C, H, W) into uint8 (N, H, W, C): -reach is black, reach white."""
-    scaled = (x.float() / reach + 1.0).mul(127.5).round_().clamp_(0.0, 255.0)
-    array: Images = scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    return array
-
-
-def frame(moment: Moment, seconds: float) -> Frame:
-    """Tell a moment as uint8 pictures.
-
-    x_t is shown in a range that goes from 2.5 standard deviations of pure noise to exactly the
-    picture's own range at the end, so that nothing jumps or saturates on the way.
-    """
-    signal = moment.alpha_bar**0.5
-    noise = max(0.0, 1.0 - moment.alpha_bar) ** 0.5
-    log_snr = float("inf") if noise == 0.0 else 2.0 * float(np.log(max(signal, 1e-12) / noise))
-    return Frame(
-        moment.step, moment.steps, moment.t,
-        as_images(moment.x_t, signal + NOISE_RANGE * noise),
-        None if moment.x0 is None else as_images(moment.x0),
-        None if moment.eps is None else as_images(moment.eps, NOISE_RANGE),
-        moment.nfe, seconds, noise, log_snr)

@@ -56,7 +56,7 @@ class Feed:
 
     def __init__(self, dataset: Dataset, on: torch.device, *, flip: bool, labels: bool) -> None:
         self.on, self.flip = on, flip
-        self._images: np.ndarray | Tensor = dataset.images
+        self._images: np.ndarray | Tensor = dataset.images  # float32 (N, 2) where they are points
         if on.type == "cuda":
             free, _ = torch.cuda.mem_get_info(on)
             if dataset.images.nbytes < RESIDENT_SHARE * free:
@@ -69,9 +69,11 @@ class Feed:
             picked = self._images[indices.to(self.on, non_blocking=True)]
         else:
             picked = torch.from_numpy(self._images[indices.numpy()]).to(self.on)
+        labels = None if self._labels is None else self._labels[indices].to(self.on)
+        if picked.ndim == 2:
+            return Batch(picked[:, :, None, None].float(), labels)
         images = picked.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
         if self.flip:
             mirrored = torch.rand(len(images), generator=augment, device=self.on) < 0.5
             images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
-        labels = None if self._labels is None else self._labels[indices].to(self.on)
         return Batch(images, labels)

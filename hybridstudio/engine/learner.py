@@ -6,6 +6,7 @@ import copy
 import math
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -93,6 +94,7 @@ class Learner:
         self.ema.eval().requires_grad_(False)
         self.optimisers = {name: _optimiser(config.train, self.family.get_submodule(name))
                            for name in self.family.trained}
+        self._only: str | None = None  # the one network that learns in this step, or all
         self.meters = Meters()
         self._norms: dict[str, Tensor] = {}
         self.step = 0
@@ -100,31 +102,51 @@ class Learner:
 
     # --- one step -----------------------------------------------------------------------------
 
-    def learn(self, batch: Batch, progress: float) -> None:
-        """Do one training step; `progress` in [0, 1] is how much of the training is over."""
-        rate = self.config.train.lr * lr_factor(self.config.train, self.step, progress)
-        for optimiser in self.optimisers.values():
+    def learn(self, batch: Batch, progress: float, only: str | None = None) -> None:
+        """Do one training step; `progress` in [0, 1] is how much of the training is over.
+
+        `only` names the one network that learns in it.
+        """
+        train = self.config.train
+        factor = lr_factor(train, self.step, progress)
+        rate, adversaries = train.lr * factor, (train.lr_discriminator or train.lr) * factor
+        for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = adversaries if name in self.family.adversaries else rate
         self._norms.clear()
+        self._only = only
+        batch = replace(batch, step=self.step, progress=progress, only=only)
         with runtime.arithmetic(self.on, self.dtype):
             losses = self.family.train_step(batch, self._update, self.streams["noise"])
         self.meters.add({**losses, **self._norms, "lr": torch.tensor(rate)})
         self.step += 1
         self._average()
 
-    def _update(self, name: str, loss: Tensor) -> None:
-        """Step one network's optimiser on a loss; without a finite gradient nothing changes."""
-        weights = list(self.family.get_submodule(name).parameters())
-        optimiser = self.optimisers[name]
+    def _update(self, names: str | tuple[str, ...], loss: Tensor) -> None:
+        """Step the optimisers of one network or several on a loss that may run through others."""
+        names = (names,) if isinstance(names, str) else names
+        if self._only is not None:
+            names = tuple(name for name in names if name == self._only)
+        weights = {name: list(self.family.get_submodule(name).parameters()) for name in names}
+        if not weights:
+            return
         with torch.autocast(self.on.type, enabled=False):
-            loss.backward()
+            loss.backward(inputs=[weight for own in weights.values() for weight in own])
+        for name in names:
+            self._step(name, weights[name])
+
+    def _step(self, name: str, weights: list[nn.Parameter]) -> None:
+        """Step one network's optimiser; without a finite gradient nothing changes."""
+        optimiser = self.optimisers[name]
         limit = self.config.train.grad_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(weights, limit, foreach=True)
         bad = ~norm.isfinite()
         self.skipped = torch.where(bad, self.skipped + 1, 0.0)
         self._norms[f"grad_norm/{name}"] = norm.detach()
-        if self.on.type == "mps" and bool(bad):  # its fused optimisers do not heed found_inf
+        heeds = self.on.type != "mps" and optimiser.defaults.get("fused")
+        if not heeds:  # found_inf means nothing to it: wait for the device and look
+            if not bool(bad):
+                optimiser.step()
             optimiser.zero_grad(set_to_none=True)
             return
         # The fused optimisers leave everything as it is where found_inf is set: no sync is needed.
@@ -148,7 +170,7 @@ class Learner:
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """Return what a checkpoint holds, by file: weights, EMA, optimisers, random streams."""
         return {
-            "model": weights(self.family, self.family.trained),
+            "model": weights(self.family, self.family.trained + self.family.kept),
             "ema": weights(self.ema, self.family.drawn),
             "optimiser": {f"{net}/{place}/{key}": _tensor(value)
                           for net, optimiser in self.optimisers.items()
@@ -159,8 +181,11 @@ class Learner:
 
     def restore(self, tensors: Mapping[str, Mapping[str, Tensor]], step: int) -> None:
         """Go on from a checkpoint's tensors; StudioError where they belong to other networks."""
-        load_into(weights(self.family, self.family.trained), tensors["model"], "the weights")
-        load_into(weights(self.ema, self.family.drawn), tensors["ema"], "the EMA weights")
+        family = self.family
+        load_into(weights(family, family.trained + family.kept), tensors["model"], "the weights")
+        load_into(weights(self.ema, family.drawn), tensors["ema"], "the EMA weights")
+        frozen = tuple(name for name in family.drawn if name not in family.trained)
+        load_into(weights(family, frozen), weights(self.ema, frozen), "the frozen weights")
         for net, optimiser in self.optimisers.items():
             own = list(self.family.get_submodule(net).parameters())
             slots: dict[int, dict[str, Tensor]] = {}
@@ -186,9 +211,14 @@ def lr_factor(train: TrainConfig, step: int, progress: float) -> float:
 
 
 def _optimiser(train: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
+    weights, decay = list(network.parameters()), train.weight_decay
+    if train.optimiser == "rmsprop":
+        return torch.optim.RMSprop(weights, lr=train.lr, weight_decay=decay, foreach=True)
+    if train.optimiser == "sgd":
+        return torch.optim.SGD(weights, lr=train.lr, momentum=train.betas[0],
+                               weight_decay=decay, fused=True)
     kind = torch.optim.AdamW if train.optimiser == "adamw" else torch.optim.Adam
-    return kind(network.parameters(), lr=train.lr, betas=train.betas,
-                weight_decay=train.weight_decay, fused=True)
+    return kind(weights, lr=train.lr, betas=train.betas, weight_decay=decay, fused=True)
 
 
 def weights(family: Family, names: Iterable[str]) -> dict[str, Tensor]:

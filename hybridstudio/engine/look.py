@@ -13,7 +13,7 @@ from hybridstudio.config import DataConfig
 from hybridstudio.diffusion.noise import normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.diffusion.schedule import Schedule
-from hybridstudio.engine.draw import frame
+from hybridstudio.engine.picturing import frame
 from hybridstudio.errors import UsageError
 from hybridstudio.messages import Browse, Browsed, Done, Event, Noise, Notice, Progress, Started
 
@@ -62,7 +62,7 @@ def noise(request: Noise) -> Iterator[Event]:
                          f"it has {len(dataset.images)}", "choose pictures from it")
     pictures = torch.from_numpy(np.ascontiguousarray(dataset.images[places]))
     x0 = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1.0
-    schedule = Schedule.named(request.config.model.schedule, request.config.model.timesteps)
+    schedule = Schedule.named(*request.config.model.noising)
     rows = streams(torch.Generator().manual_seed(request.seed), len(x0))
     eps = normal(rows, x0.shape[1:])
     last = max(1, request.levels - 1)

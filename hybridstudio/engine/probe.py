@@ -31,7 +31,7 @@ def probe(request: Probe) -> Iterator[Event]:
     stream = learner.streams["noise"]
     shape = (config.train.batch_size, *config.shape)
     labels = None
-    if getattr(config.model, "labels", False):
+    if config.model.learns_labels:
         labels = torch.randint(len(config.data.classes), shape[:1], generator=stream, device=on)
     batch = Batch(torch.rand(shape, generator=stream, device=on) * 2.0 - 1.0, labels)
 

@@ -19,9 +19,11 @@ from hybridstudio import data, paths, runs
 from hybridstudio.config import parse, with_values
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.engine import checkpoints, lanes, runtime
-from hybridstudio.engine.draw import as_images, preview
+from hybridstudio.engine.draw import preview
 from hybridstudio.engine.feed import Feed, Order
+from hybridstudio.engine.judging import Judge, judge_of
 from hybridstudio.engine.learner import Learner, parameters
+from hybridstudio.engine.picturing import as_images
 from hybridstudio.errors import StudioError, UsageError, translate
 from hybridstudio.messages import (
     Done,
@@ -52,9 +54,10 @@ def train(request: Train) -> Iterator[Event]:
         config = with_values(config, {"train.steps": request.steps})
     dataset = yield from data.load(config.data, paths.data_root(request.data_root))
     config = config.model_copy(update={"data": data.resolved(config.data, dataset)})
-    config = parse(config.model_dump(), "the config")  # the shape is known now: check it
+    config = parse(config.settled().model_dump())  # the shape is known now: check it
     learner = Learner(config, runtime.device(request.device))
-    session = Session(learner, dataset, request.out, request.budget)
+    judge = yield from judge_of(learner, paths.data_root(request.data_root))
+    session = Session(learner, dataset, request.out, request.budget, judge)
     runs.create(request.out, config)
     with runs.lock(request.out):
         yield from session.run("started")
@@ -75,24 +78,27 @@ def resume(request: Resume) -> Iterator[Event]:
             runs.rewrite(run.path, config)
         dataset = yield from data.load(config.data, paths.data_root(request.data_root))
         learner = Learner(config, runtime.device(request.device))
-        yield from Session(learner, dataset, run.path, request.budget).run("resumed")
+        judge = yield from judge_of(learner, paths.data_root(request.data_root))
+        yield from Session(learner, dataset, run.path, request.budget, judge).run("resumed")
+
 
 
 class Session:
     """One sitting of a training: from its start or resumption until it ends or is stopped."""
 
     def __init__(self, learner: Learner, dataset: data.Dataset, folder: Path,
-                 budget: float | None) -> None:
-        self.learner, self.folder = learner, folder
+                 budget: float | None, judge: Judge | None = None) -> None:
+        self.learner, self.folder, self.judge = learner, folder, judge
         self.budget = budget  # seconds of training, those of earlier sittings among them
         self.config = learner.config.train
         self.order = Order(len(dataset.images), self.config.batch_size, learner.streams["data"])
         self.feed = Feed(dataset, learner.on, flip=learner.config.data.flip,
-                         labels=getattr(learner.config.model, "labels", False))
+                         labels=learner.config.model.learns_labels)
         self.before = 0.0  # seconds of training in earlier sittings
         self.active = 0.0  # seconds of training in this one, without pauses and waiting
         self.first_step = 0
         self.saved_step: int | None = None
+        self.is_due = False  # a point of the curves waits for the judge
         self.rollbacks = 0
         self.losses: dict[str, float] = {}
         self._step_seconds: collections.deque[float] = collections.deque(maxlen=RATE_OVER)
@@ -146,26 +152,45 @@ class Session:
         learner, config = self.learner, self.config
         if learner.step == 0:
             yield from self._preview()
+        if self.is_due and self.judge is not None:
+            yield from self._judged()
         while learner.step < config.steps:
             if self.budget is not None and self.before + self.active >= self.budget:
                 return "budget"
             if (yield from self._listen()) == "stop":
                 return "stopped"
-            began = time.perf_counter()
-            with lanes.training_step() as waited:
-                batch = self.feed.batch(self.order.next(), learner.streams["augment"])
-                learner.learn(batch, self._share())
-            notices = self._log_point() if learner.step % config.log_every == 0 else []
-            seconds = time.perf_counter() - began - waited.seconds
-            self.active += seconds
-            self._step_seconds.append(seconds)
-            yield from notices
-            if learner.step % config.preview_every == 0:
-                yield from self._preview()
-            if learner.step % config.save_every == 0:
-                yield from self._save()
-            yield self._progress()
+            yield from self._step()
         return "finished"
+
+    def _step(self, only: str | None = None) -> Iterator[Event]:
+        """Do one training step and what is due after it; `only` names a network learning alone."""
+        learner, config = self.learner, self.config
+        began = time.perf_counter()
+        with lanes.training_step() as waited:
+            batch = self.feed.batch(self.order.next(), learner.streams["augment"])
+            learner.learn(batch, self._share(), only)
+        self.is_due = learner.step % config.log_every == 0 or only is not None
+        is_judged = self.judge is not None and learner.step % config.preview_every == 0
+        notices = self._log_point() if self.is_due and not is_judged else []
+        seconds = time.perf_counter() - began - waited.seconds
+        self.active += seconds
+        self._step_seconds.append(seconds)
+        yield from notices
+        if is_judged:
+            yield from self._judged()
+        if learner.step % config.preview_every == 0:
+            yield from self._preview()
+        if learner.step % config.save_every == 0:
+            yield from self._save()
+        yield self._progress()
+
+    def _judged(self) -> Iterator[Event]:
+        """Judge the weights on held-out pictures, then log the point that waited for it."""
+        assert self.judge is not None
+        self.is_due = True  # whoever stops here goes on with this
+        for _ in self.judge.judge():
+            yield self._progress()
+        yield from self._log_point()
 
     def _share(self) -> float:
         """Return how much of the training is over, in [0, 1]: by steps, or by the budget."""
@@ -185,8 +210,12 @@ class Session:
     def _log_point(self) -> list[Event]:
         """Add a point to the curves; here the device is waited for."""
         learner = self.learner
-        notices = self._judge(int(learner.skipped))
+        self.is_due = False
+        notices = self._heed(int(learner.skipped))
         self.losses = learner.meters.read()
+        if self.judge is not None:
+            self.losses |= self.judge.told
+            self.judge.told = {}
         done = self._progress()
         rates = {"images_per_second": round(done.rate * self.config.batch_size, 2),
                  "memory": done.memory}
@@ -204,6 +233,8 @@ class Session:
 
     def _preview(self) -> Iterator[Event]:
         """Draw and keep a preview; between its moments training can be stopped and gives way."""
+        if not self.learner.config.model.samplers:
+            return
         step, moments = self.learner.step, preview(self.learner)
         last: Moment | None = None
         while True:
@@ -240,14 +271,29 @@ class Session:
                 yield from self._save()
             if "stop" in words:
                 return "stop"
+            for word in sorted(words):
+                yield from self._teach(word)
             if not runs.is_paused(self.folder):
                 return None
             yield self._progress()
             time.sleep(LISTEN_EVERY)
 
+    def _teach(self, word: str) -> Iterator[Event]:
+        """Let one network learn alone for some steps, where a word asks for that."""
+        if (asked := runs.steps_of(word)) is None:
+            return
+        network, count = asked
+        if network not in self.learner.family.trained:
+            yield Notice(f"This model has no network {network}", "it cannot step alone",
+                         f"choose one of {', '.join(self.learner.family.trained)}", "warning")
+            return
+        for _ in range(count):
+            if self.learner.step < self.config.steps:
+                yield from self._step(network)
+
     # --- the unhappy path ---------------------------------------------------------------------
 
-    def _judge(self, skipped: int) -> list[Event]:
+    def _heed(self, skipped: int) -> list[Event]:
         """Look at steps that had no finite gradient: tell, then roll back, then give up."""
         if skipped == 0:
             return []
@@ -286,7 +332,7 @@ class Session:
         tensors = learner.tensors()
         tensors["streams"] = {**tensors["streams"], "order": self.order.began}
         state = {"seconds": self.before + self.active, "budget": self.budget,
-                 "place": self.order.place, "meters": learner.meters.state(),
+                 "place": self.order.place, "is_due": self.is_due, "meters": learner.meters.state(),
                  "saved_by": runtime.machine(learner.on)}
         path = checkpoints.save(folder or self.folder, learner.step, tensors, state,
                                 self.config.keep)
@@ -337,6 +383,7 @@ class Session:
         self.learner.restore({**kept.tensors, "streams": streams}, kept.step)
         self.learner.meters.restore(kept.state["meters"], self.learner.on)
         self.order.restore(began, int(kept.state["place"]))
+        self.is_due = bool(kept.state.get("is_due", False))
         self.before = float(kept.state["seconds"])
         self.saved_step = kept.step
         granted = kept.state.get("budget")

@@ -7,8 +7,8 @@ precision and devices; a family owns what is computed in a training step and how
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -20,10 +20,17 @@ from hybridstudio.diffusion.samplers import Moment
 
 @dataclass(frozen=True)
 class Batch:
-    """Training pictures in [-1, 1], float32 (N, C, H, W), and their labels int64 (N,) or None."""
+    """Training pictures in [-1, 1], float32 (N, C, H, W), and their labels int64 (N,) or None.
+
+    `step` counts the training steps done before, `progress` in [0, 1] is how much of the training
+    is over. `only` names the one network that learns in this step, None means all.
+    """
 
     images: Tensor
     labels: Tensor | None
+    step: int = 0
+    progress: float = 0.0
+    only: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class DrawPlan:
     """How to draw: everything resolved, nothing optional but the label and the starting picture.
 
     `image` (N, C, H, W) in [-1, 1] is noised to `from_step` first; `labels` is int64 (N,) or None.
+    `knobs` holds a value for each knob of the family's config.
     """
 
     shape: Shape
@@ -42,17 +50,26 @@ class DrawPlan:
     labels: Tensor | None = None
     image: Tensor | None = None
     from_step: int | None = None
+    knobs: Mapping[str, float] = field(default_factory=dict)
 
 
-# Does one optimiser step of the network with this name on this loss.
-Update = Callable[[str, Tensor], None]
+# Does one optimiser step of the network with this name (or of several) on this loss, which may run
+# through other networks: they are left as they are.
+Update = Callable[[str | tuple[str, ...], Tensor], None]
 
 
 class Family(nn.Module):
-    """What the engine asks of a family: a module whose children are its networks."""
+    """What the engine asks of a family: a module whose children are its networks.
 
-    trained: ClassVar[tuple[str, ...]]  # networks that have an optimiser
-    drawn: ClassVar[tuple[str, ...]]  # networks that drawing needs: these have an EMA and ship
+    What a training keeps beside weights lives as buffers in a module named by `kept`, so that a
+    resumed run goes on exactly where it was.
+    """
+
+    trained: tuple[str, ...]  # networks that have an optimiser
+    drawn: tuple[str, ...]  # networks that drawing needs: these have an EMA and ship
+    kept: tuple[str, ...] = ()  # modules without an optimiser whose buffers a training needs
+    adversaries: tuple[str, ...] = ()  # networks that learn at train.lr_discriminator
+    judges: ClassVar[bool] = False  # whether `judge` has something to tell
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
@@ -62,7 +79,14 @@ class Family(nn.Module):
     def train_step(
         self, batch: Batch, update: Update, noise: torch.Generator
     ) -> dict[str, Tensor]:
-        """Learn from one batch through `update`; return named losses, still on the device."""
+        """Learn from one batch through `update`; return named losses, still on the device.
+
+        NaN means 'not seen in this step'.
+        """
+
+    def judge(self, batch: Batch) -> dict[str, Tensor]:
+        """Return named means over held-out pictures; told as `test/NAME` where it `judges`."""
+        return {}
 
     @abstractmethod
     def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:

@@ -8,12 +8,11 @@ Salimans 2022).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from hybridstudio.config import RunConfig
+from hybridstudio.config import DdpmConfig, RunConfig
 from hybridstudio.diffusion.likelihood import vlb_at
 from hybridstudio.diffusion.noise import normal, streams
 from hybridstudio.diffusion.samplers import (
@@ -25,8 +24,8 @@ from hybridstudio.diffusion.samplers import (
     timesteps_for,
 )
 from hybridstudio.diffusion.schedule import Schedule
-from hybridstudio.errors import UsageError
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.nets.mlp import PointNet
 from hybridstudio.nets.unet import UNet
 
 BANDS = 4  # parts of the noise levels whose losses are told apart
@@ -36,25 +35,28 @@ MIN_SNR_GAMMA = 5.0  # Hang 2023
 class DDPM(Family):
     """A UNet that predicts from x_t and t, and the schedule that it works under."""
 
-    trained: ClassVar[tuple[str, ...]] = ("unet",)
-    drawn: ClassVar[tuple[str, ...]] = ("unet",)
+    trained = ("unet",)
+    drawn = ("unet",)
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
+        assert isinstance(config.model, DdpmConfig)
         self.config = config.model
-        self.classes = len(config.data.classes) if config.model.labels else 0
-        if config.model.labels and self.classes == 0:
-            raise UsageError("There are no labels to learn", "the data set has no classes",
-                             "set model.labels = false")
-        self.learned = config.model.variance == "learned"
-        self.schedule = Schedule.named(config.model.schedule, config.model.timesteps)
+        self.classes = len(config.data.classes) if self.config.labels else 0
+        self.learned = self.config.variance == "learned"
+        self.schedule = Schedule.named(self.config.schedule, self.config.timesteps)
         channels = self.shape.channels
-        self.unet = UNet(
-            channels, channels * (2 if self.learned else 1), self.shape.height,
-            width=config.model.width, channel_mult=config.model.channel_mult,
-            blocks=config.model.blocks, attention=config.model.attention,
-            head_width=config.model.head_width, dropout=config.model.dropout,
-            patch=config.model.patch, classes=self.classes)
+        outputs = channels * (2 if self.learned else 1)
+        self.unet: nn.Module
+        if self.shape.is_points:
+            self.unet = PointNet(channels, outputs, self.config.width, self.config.blocks,
+                                 timed=True, classes=self.classes)
+        else:
+            self.unet = UNet(
+                channels, outputs, self.shape.height, width=self.config.width,
+                channel_mult=self.config.channel_mult, blocks=self.config.blocks,
+                attention=self.config.attention, head_width=self.config.head_width,
+                dropout=self.config.dropout, patch=self.config.patch, classes=self.classes)
 
     # --- training -----------------------------------------------------------------------------
 
@@ -77,11 +79,14 @@ class DDPM(Family):
             # L_hybrid = L_simple + λ L_vlb (equation 16), λ L_vlb summed over t as in L_vlb; the
             # mean is detached, so that L_vlb teaches the variance alone.
             x0_seen, _ = self.schedule.x0_and_eps(self.config.predict, output.detach(), x_t, t)
-            vlb = vlb_at(self.schedule, x0_seen.clamp(-1, 1), fraction, x0, x_t, t).mean()
+            vlb = vlb_at(self.schedule, self._clipped(x0_seen), fraction, x0, x_t, t).mean()
             losses["vlb"] = vlb.detach() * len(self.schedule)
             loss = loss + self.config.vlb_weight * len(self.schedule) * vlb
         update("unet", loss)
         return {name: value.detach() for name, value in losses.items()}
+
+    def _clipped(self, x0: Tensor) -> Tensor:
+        return x0 if self.shape.is_points else x0.clamp(-1, 1)
 
     def _timesteps(self, count: int, noise: torch.Generator) -> Tensor:
         """Draw t (N,), one from each of N equal parts of 0 … T-1, which calms the loss."""
@@ -147,7 +152,7 @@ class DDPM(Family):
 
     def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
         """Draw pictures from noise, or from a picture noised to the plan's `from_step`."""
-        device = self.unet.stem.weight.device
+        device = next(self.unet.parameters()).device
         rows = streams(noise, plan.count)
         x = normal(rows, plan.shape, device)
         start = None
@@ -165,6 +170,6 @@ class DDPM(Family):
         labels = None if labels is None else labels.to(device)
 
         variance = "fixed_small" if self.learned else self.config.variance
-        options = Options(clip_x0=True, eta=plan.eta, variance=variance)
+        options = Options(clip_x0=not self.shape.is_points, eta=plan.eta, variance=variance)
         yield from SAMPLERS[plan.sampler](
             self.predictor(labels, plan.guidance), x, self.schedule, timesteps, rows, options)

@@ -29,10 +29,11 @@ from hybridstudio.runs.folder import (
 from hybridstudio.runs.locking import Holder, holder, lock
 from hybridstudio.runs.log import MetricsLog
 from hybridstudio.runs.reader import MetricsReader, Series
-from hybridstudio.runs.words import is_paused, post, taken, withdraw
+from hybridstudio.runs.words import is_paused, post, steps_of, taken, withdraw
 
 __all__ = [
     "Holder", "MetricsLog", "MetricsReader", "Run", "Series", "checkpoint_path",
     "checkpoint_steps", "create", "find", "holder", "is_paused", "listing", "lock", "new_path",
-    "post", "preview_path", "previews", "read", "rewrite", "taken", "withdraw",
+    "post", "preview_path", "previews", "read", "rewrite", "steps_of", "taken",
+    "withdraw",
 ]
