@@ -12,6 +12,7 @@ from hybridstudio.config.data import DataConfig, Shape
 from hybridstudio.config.fields import Knob, Leaf, Section, field, leaves, value_at
 from hybridstudio.config.models import (
     MODELS,
+    ClassifierConfig,
     DdpmConfig,
     Evaluations,
     HybridConfig,
@@ -34,8 +35,8 @@ from hybridstudio.config.run import SCHEMA_VERSION, RunConfig
 from hybridstudio.config.train import SampleConfig, TrainConfig
 
 __all__ = [
-    "MAX_BYTES", "MODELS", "SCHEMA_VERSION", "DataConfig", "DdpmConfig", "Evaluations",
-    "HybridConfig", "Knob", "Leaf", "ModelConfig", "ModelSection", "RunConfig", "SampleConfig",
-    "Section", "Shape", "TrainConfig", "VaeConfig", "assignment", "dumps",
-    "field", "leaves", "load", "loads", "parse", "plain", "read_text", "value_at", "with_values",
+    "MAX_BYTES", "MODELS", "SCHEMA_VERSION", "ClassifierConfig", "DataConfig", "DdpmConfig",
+    "Evaluations", "HybridConfig", "Knob", "Leaf", "ModelConfig", "ModelSection", "RunConfig",
+    "SampleConfig", "Section", "Shape", "TrainConfig", "VaeConfig", "assignment", "dumps", "field",
+    "leaves", "load", "loads", "parse", "plain", "read_text", "value_at", "with_values",
 ]

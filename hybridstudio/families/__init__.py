@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hybridstudio.families.classifier import Classifier
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
 from hybridstudio.families.ddpm import DDPM
 from hybridstudio.families.vae import VAE
@@ -9,6 +10,7 @@ from hybridstudio.families.vae import VAE
 __all__ = ["FAMILIES", "Batch", "DrawPlan", "Family", "Update"]
 
 FAMILIES: dict[str, type[Family]] = {
+    "classifier": Classifier,
     "ddpm": DDPM,
     "vae": VAE,
 }

@@ -7,14 +7,18 @@ from typing import Annotated
 from pydantic import Field
 
 from hybridstudio.config.models.base import Evaluations, ModelSection
+from hybridstudio.config.models.classifier import ClassifierConfig
 from hybridstudio.config.models.ddpm import DdpmConfig
 from hybridstudio.config.models.hybrid import HybridConfig
 from hybridstudio.config.models.vae import VaeConfig
 
-__all__ = ["MODELS", "DdpmConfig", "Evaluations", "HybridConfig", "ModelConfig", "ModelSection",
-           "VaeConfig"]
+__all__ = [
+    "MODELS", "ClassifierConfig", "DdpmConfig", "Evaluations", "HybridConfig", "ModelConfig",
+    "ModelSection", "VaeConfig",
+]
 
 MODELS: dict[str, type[ModelSection]] = {
+    "classifier": ClassifierConfig,
     "ddpm": DdpmConfig,
     "hybrid": HybridConfig,
     "vae": VaeConfig,
@@ -22,5 +26,5 @@ MODELS: dict[str, type[ModelSection]] = {
 """The settings of every family by the name that `model.family` gives it."""
 
 ModelConfig = Annotated[
-    DdpmConfig | HybridConfig | VaeConfig,
+    ClassifierConfig | DdpmConfig | HybridConfig | VaeConfig,
     Field(discriminator="family")]
