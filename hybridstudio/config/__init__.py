@@ -15,6 +15,7 @@ from hybridstudio.config.models import (
     ClassifierConfig,
     DdpmConfig,
     Evaluations,
+    GanConfig,
     HybridConfig,
     ModelConfig,
     ModelSection,
@@ -36,7 +37,8 @@ from hybridstudio.config.train import SampleConfig, TrainConfig
 
 __all__ = [
     "MAX_BYTES", "MODELS", "SCHEMA_VERSION", "ClassifierConfig", "DataConfig", "DdpmConfig",
-    "Evaluations", "HybridConfig", "Knob", "Leaf", "ModelConfig", "ModelSection", "RunConfig",
-    "SampleConfig", "Section", "Shape", "TrainConfig", "VaeConfig", "assignment", "dumps", "field",
-    "leaves", "load", "loads", "parse", "plain", "read_text", "value_at", "with_values",
+    "Evaluations", "GanConfig", "HybridConfig", "Knob", "Leaf", "ModelConfig", "ModelSection",
+    "RunConfig", "SampleConfig", "Section", "Shape", "TrainConfig", "VaeConfig", "assignment",
+    "dumps", "field", "leaves", "load", "loads", "parse", "plain", "read_text", "value_at",
+    "with_values",
 ]
