@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Points = npt.NDArray[np.float32]  # (N, 2), x to the right and y upwards
+from hybridstudio.messages import Points
+
 Picture = npt.NDArray[np.uint8]  # (side, side, 3)
 Planes = npt.NDArray[np.float32]  # (K, side, side)
 
@@ -41,7 +42,7 @@ GRID = (-1.0, -0.5, 0.0, 0.5, 1.0)  # where faint lines are drawn, if the pictur
 
 def cloud(points: Points, *, side: int = 256, reach: float = 1.25,
           colours: npt.NDArray[Any] | None = None, look: Look = DARK) -> Picture:
-    """Draw points (N, 2) as a picture (side, side, 3) of the square from -reach to reach.
+    """Draw points (N, 2) as a picture (side, side, 3) of the square from -reach to reach, y up.
 
     `colours` (N,) are whole numbers, one ink each; without it all have the first. Points outside
     or without a finite place are left out. The same points always give the same picture.
@@ -88,27 +89,27 @@ def _splatted(dots: npt.NDArray[Any], weights: Planes, side: int) -> Planes:
 def _blurred(planes: Planes, sigma: float) -> Planes:
     """Spread planes (K, side, side) by a Gaussian of `sigma` pixels, along one axis, then other."""
     reach = max(1, round(3 * sigma))
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    taps = (taps / taps.sum()).astype(np.float32)
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    taps = (bell / bell.sum()).astype(np.float32)
     for axis in (1, 2):
         widths = [(0, 0)] * 3
         widths[axis] = (reach, reach)
-        padded = np.pad(planes, widths)
-        length = planes.shape[axis]
-        planes = sum(tap * np.take(padded, range(place, place + length), axis=axis)
-                     for place, tap in enumerate(taps))
+        padded, side = np.pad(planes, widths), planes.shape[axis]
+        planes = np.zeros_like(planes)
+        for place, tap in enumerate(taps):
+            planes += tap * np.take(padded, range(place, place + side), axis=axis)
     return planes
 
 
 def _ground(side: int, reach: float, look: Look) -> npt.NDArray[np.float32]:
     """Return the empty picture: the ground, and a faint grid over [-1, 1]."""
+    ground, line = np.asarray((look.ground, look.line), np.float32)
     page = np.empty((side, side, 3), np.float32)
-    page[:] = look.ground
+    page[:] = ground
     at = {value: int((value / reach + 1) * side / 2) for value in GRID if abs(value) < reach}
     low, high = at.get(-1.0, 0), at.get(1.0, side - 1)
     for value, place in at.items():
-        shade = np.asarray(look.line, np.float32)
-        if abs(value) != 1.0:  # the frame is stronger than the lines inside it
-            shade = (shade + look.ground) / 2
+        # The frame is stronger than the lines inside it.
+        shade = line if abs(value) == 1.0 else (line + ground) / 2
         page[low:high + 1, place] = page[place, low:high + 1] = shade
     return page

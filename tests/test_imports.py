@@ -31,7 +31,7 @@ BESIDE = {
     "runs": {"config", "errors", "messages", "paths"}, "pictures": {"errors", "messages"},
     "presets": {"config", "errors", "paths"},
     "commands": {"config", "messages", "paths", "presets"},
-    "doctor": {"errors", "paths"}, "telling": set(), "cloud": set(),
+    "doctor": {"errors", "paths"}, "telling": set(), "cloud": {"messages"},
     "cli": set(), "gui": set(), "diffusion": set(), "nets": {"diffusion"},
     "data": set(), "scores": {"nets", "data"},
 }

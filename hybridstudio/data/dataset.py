@@ -6,13 +6,14 @@ import hashlib
 import time
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hybridstudio.config import DataConfig
 from hybridstudio.errors import UsageError
-from hybridstudio.messages import Images, Notice, Progress
+from hybridstudio.messages import Images, Notice, Points, Progress
 
 RESIDENT_BYTES = 1 << 30  # up to here pictures are held in memory, beyond it mapped from the cache
 MAX_LISTED = 1000  # skipped pictures that are named; the rest are counted
@@ -23,24 +24,32 @@ Skipped = tuple[str, str]  # the name of a picture that was left out, and why
 
 @dataclass(frozen=True)
 class Dataset:
-    """An open data set: uint8 pictures, their labels and what had to be left out.
+    """An open data set: uint8 pictures or points, their labels and what had to be left out.
 
     `images` (N, H, W, C) is an array, or a memory map where it is large; C is 1 (grey) or 3 (RGB).
+    Points are float32 (N, 2) in about [-1, 1]; `scale` · point + `centre` is where they came from.
     `labels` is int64 (N,), all 0 where there are none, and then `classes` is (). `skipped` names
     the first thousand pictures left out, `skipped_count` counts all. `fingerprint` is the sha256
     of pictures, labels and class names. `name` is the data set's name with its path made absolute.
     """
 
     name: str
-    images: Images
+    images: npt.NDArray[Any]  # uint8 pictures, or float32 points
     labels: Labels
     classes: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     skipped_count: int = 0
     fingerprint: str = ""
+    centre: tuple[float, float] = (0.0, 0.0)
+    scale: float = 1.0
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def is_points(self) -> bool:
+        """Whether these are points of the plane."""
+        return self.images.ndim == 2
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -52,11 +61,11 @@ class Dataset:
 Loading = Generator[Progress | Notice, None, Dataset]
 
 
-def fingerprint(parts: Iterable[Images], shape: Sequence[int], labels: Labels,
+def fingerprint(parts: Iterable[Images | Points], shape: Sequence[int], labels: Labels,
                 classes: Sequence[str]) -> str:
     """Return the sha256 (hex) of pictures given in consecutive parts, with labels and classes.
 
-    `shape` is (H, W, C), so that the same bytes in another shape are another content.
+    `shape` is (H, W, C), or (2,) of points: the same bytes in another shape are another content.
     """
     digest = hashlib.sha256()
     for part in parts:
