@@ -1,1 +1,1 @@
-"""Distances between sets of pictures, in the features of a network."""
+"""How good and how various pictures are: distances to a data set, in the features of a network."""

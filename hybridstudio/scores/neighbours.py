@@ -1,0 +1,107 @@
+"""Scores from nearest neighbours: precision, recall, density, coverage, and copies of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hybridstudio.scores.frechet import Array, Rows
+
+NEAREST = 5  # neighbours that a radius reaches to
+BLOCK = 4_000_000  # distances held at once: 32 MB
+COPY = 1 / 3  # of the distance to the second nearest picture, below which the nearest was copied
+
+Flags = npt.NDArray[np.bool_]
+
+
+class Neighbourhoods(NamedTuple):
+    """Point by point what the four scores are the means of.
+
+    `precise` (M,) tells which drawn pictures lie among the real ones, `density` (M,) among how
+    many of k neighbourhoods; `recalled` (N,) which real ones lie among the drawn ones, `covered`
+    (N,) which have a drawn one in their neighbourhood.
+    """
+
+    precise: Flags
+    recalled: Flags
+    density: Array
+    covered: Flags
+
+
+def neighbourhoods(real: Rows, drawn: Rows, nearest: int = NEAREST) -> Neighbourhoods:
+    """Compare real (N, D) with drawn features (M, D) by their k nearest neighbours, block by block.
+
+    Precision and recall after Kynkäänniemi 2019, equations 1 and 2; density and coverage after
+    Naeem 2020, equations 3 and 4.
+    """
+    real, drawn = _centred(real, drawn)
+    reach, reach_drawn = _radii(real, nearest), _radii(drawn, nearest)
+    found = Neighbourhoods(np.zeros(len(drawn), bool), np.zeros(len(real), bool),
+                           np.zeros(len(drawn)), np.zeros(len(real), bool))
+    for rows, squares in _squared_distances(real, drawn):
+        inside = squares < reach[rows, None]
+        found.precise[:] |= inside.any(0)
+        found.density[:] += inside.sum(0)
+        found.covered[rows] = inside.any(1)
+        found.recalled[rows] = (squares < reach_drawn).any(1)
+    found.density[:] /= nearest
+    return found
+
+
+class Nearest(NamedTuple):
+    """For each picture its nearest one of a set, how far it is, and how far the second nearest."""
+
+    places: npt.NDArray[np.int64]
+    first: Array
+    second: Array
+
+    @property
+    def copied(self) -> Flags:
+        """Which are so much nearer to one than to any other that they copy it (Yoon 2023)."""
+        return self.first < COPY * self.second
+
+
+def nearest(pictures: Rows, among: Rows) -> Nearest:
+    """Find for each of `pictures` (M, D) the nearest two `among` (N, D), N at least 2."""
+    among, pictures = _centred(among, pictures)
+    places, both = [], []
+    for _, squares in _squared_distances(pictures, among):
+        two = np.argpartition(squares, 1, axis=1)[:, :2]
+        values = np.take_along_axis(squares, two, 1)
+        order = values.argsort(1)
+        places.append(np.take_along_axis(two, order, 1)[:, 0])
+        both.append(np.sqrt(np.take_along_axis(values, order, 1)))
+    distances = np.concatenate(both)
+    return Nearest(np.concatenate(places), distances[:, 0], distances[:, 1])
+
+
+def _centred(x: Rows, y: Rows) -> tuple[Array, Array]:
+    """Return both in double precision about the mean of the first, where few digits cancel."""
+    middle = x.mean(0, dtype=np.float64)
+    return x - middle, y - middle
+
+
+def _radii(points: Array, nearest: int) -> Array:
+    """Return the squared distance (N,) of each point to its k-th neighbour but itself."""
+    nearest = min(nearest, len(points) - 1)
+    found = np.empty(len(points))
+    for rows, squares in _squared_distances(points, points):
+        # Of a tie neither is inside, whatever the rounding says.
+        found[rows] = np.partition(squares, nearest, axis=1)[:, nearest] * (1.0 - 1e-12)
+    return found
+
+
+def _squared_distances(x: Array, y: Array) -> Iterator[tuple[slice, Array]]:
+    """Yield blocks of rows of x with their squared distances (rows, M) to all of y."""
+    lengths = (y * y).sum(1)
+    step = max(1, BLOCK // len(y))
+    for first in range(0, len(x), step):
+        rows = slice(first, first + step)
+        block = x[rows] @ y.T
+        block *= -2.0
+        block += lengths
+        block += (x[rows] * x[rows]).sum(1)[:, None]
+        yield rows, np.maximum(block, 0.0, out=block)
