@@ -12,7 +12,7 @@ import typer
 from hybridstudio import pictures, runs
 from hybridstudio.cli import options, watch
 from hybridstudio.cli.screen import Screen, screen_of
-from hybridstudio.config import SAMPLERS, RunConfig
+from hybridstudio.config import RunConfig
 from hybridstudio.errors import StudioError, UsageError
 from hybridstudio.messages import Draw, Event, Frame, Images
 from hybridstudio.telling import duration, number
@@ -49,7 +49,7 @@ def sample(
     _refuse_existing(out, force, (".npy", ".png", ""))
     folder = runs.find(run)
     request = Draw(
-        folder, count, _known(sampler), nfe, eta, guidance, seed, _index(label, folder), weights,
+        folder, count, sampler, nfe, eta, guidance, seed, _index(label, folder), weights,
         step, frames=False, batch=batch, device=device)
     watched = watch.run(request, screen)
     if watched.done is None:
@@ -106,7 +106,7 @@ def denoise(
                          "give both, as in --image digit.png --from-step 400")
     folder = runs.find(run)
     request = Draw(
-        folder, count, _known(sampler), nfe, eta, guidance, seed, _index(label, folder), weights,
+        folder, count, sampler, nfe, eta, guidance, seed, _index(label, folder), weights,
         step, _picture(image, runs.read(folder).config), from_step, frames=True,
         batch=max(count, Draw.batch), device=device)  # one batch: its moments come in one series
     is_strip = out.suffix.lower() == ".png"
@@ -180,13 +180,6 @@ def _refuse_existing(out: Path, force: bool, endings: tuple[str, ...]) -> None:
     if is_taken and not force:
         raise UsageError(f"{out} exists already", "it would be overwritten",
                          "choose another --out, or add --force")
-
-
-def _known(sampler: str | None) -> str | None:
-    if sampler is not None and sampler not in SAMPLERS:
-        raise UsageError(f"There is no sampler {sampler}",
-                         fix=f"choose one of {', '.join(SAMPLERS)}")
-    return sampler
 
 
 def _index(label: str | None, folder: Path) -> int | None:
