@@ -42,27 +42,24 @@ _models: OrderedDict[tuple[Any, ...], Family] = OrderedDict()
 def draw(request: Draw) -> Iterator[Event]:
     """Draw pictures, telling every moment on the way where the request asks for frames."""
     run = runs.read(request.run)
-    _check(request, run.config)
+    check(request, run.config)
     on = runtime.device(request.device)
     dtype = runtime.precision(run.config.train, on)
     with lanes.interactive():
         family = yield from _family(run, request, on)
         yield Started(f"Drawing from {run.name}", run.path, runtime.describe(on, dtype),
                       parameters(family))
-        plan = _plan(request, run.config, on)
+        plan = planned(request, run.config, on)
         began = time.perf_counter()
         finished: list[Tensor] = []
         nfe = 0
         was_training = family.training  # the raw weights of a training are its own networks
         family.eval()
         try:
-            size = POINTS_AT_ONCE if run.config.shape.is_points else request.batch
+            size = at_once(request, run.config)
             for first in range(0, request.count, size):
                 part = min(size, request.count - first)
-                noise = torch.Generator().manual_seed(request.seed)
-                if first:  # a picture is the same however many are drawn at once
-                    torch.randint(2**62, (first,), generator=noise)
-                for moment in _moments(family, plan(part), noise, on, dtype):
+                for moment in batch(family, plan(part), request.seed, first, on, dtype):
                     seconds = time.perf_counter() - began
                     if request.frames:
                         yield frame(moment, seconds)
@@ -79,6 +76,15 @@ def draw(request: Draw) -> Iterator[Event]:
         "sampler": request.sampler or run.config.sampler,
         "seed": request.seed, "weights": request.weights,
     }, as_images(whole), as_points(whole) if is_points(whole) else None)
+
+
+def batch(family: Family, plan: DrawPlan, seed: int, first: int, on: torch.device,
+          dtype: torch.dtype) -> Iterator[Moment]:
+    """Draw one batch of a seed's pictures, of which `first` come before it."""
+    noise = torch.Generator().manual_seed(seed)
+    if first:  # a picture is the same however many are drawn at once
+        torch.randint(2**62, (first,), generator=noise)
+    return _moments(family, plan, noise, on, dtype)
 
 
 def _progress(count: int, size: int, first: int, moment: Moment, seconds: float) -> Progress:
@@ -117,7 +123,7 @@ def _moments(family: Family, plan: DrawPlan, noise: torch.Generator, on: torch.d
 # --- what is asked --------------------------------------------------------------------------------
 
 
-def _check(request: Draw, config: RunConfig) -> None:
+def check(request: Draw, config: RunConfig) -> None:
     """Refuse a drawing that cannot be meant, all faults at once."""
     model = config.model
     if not model.samplers:
@@ -158,7 +164,12 @@ def _check(request: Draw, config: RunConfig) -> None:
         raise ConfigError(problems, "the drawing")
 
 
-def _plan(request: Draw, config: RunConfig, on: torch.device) -> Callable[[int], DrawPlan]:
+def at_once(request: Draw, config: RunConfig) -> int:
+    """Return how many pictures or points are drawn in one batch."""
+    return POINTS_AT_ONCE if config.shape.is_points else request.batch
+
+
+def planned(request: Draw, config: RunConfig, on: torch.device) -> Callable[[int], DrawPlan]:
     """Return what makes the plan of a batch from its size."""
     sample, shape = config.sample, config.shape
     knobs = {knob.name: request.knobs.get(knob.name, knob.default)

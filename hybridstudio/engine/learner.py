@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -81,11 +81,14 @@ class Meters:
 class Learner:
     """A family in training: everything that a checkpoint holds, and the step that changes it."""
 
-    def __init__(self, config: RunConfig, on: torch.device) -> None:
+    def __init__(self, config: RunConfig, on: torch.device,
+                 lend: Callable[[Family], None] | None = None) -> None:
         self.config, self.on = config, on
         self.dtype = runtime.precision(config.train, on)
         self.streams = runtime.Streams(config.train.seed, on)
         self.family = build(config, on)
+        if lend is not None:  # a new training may begin with networks of other runs
+            lend(self.family)
         self.ema = copy.deepcopy(self.family)
         for module in (self.family, self.ema):
             for part in module.modules():

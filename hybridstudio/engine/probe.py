@@ -9,7 +9,7 @@ import torch
 
 from hybridstudio import data, paths
 from hybridstudio.config import parse
-from hybridstudio.engine import lanes, runtime
+from hybridstudio.engine import borrowing, lanes, runtime
 from hybridstudio.engine.learner import Learner, parameters
 from hybridstudio.families import Batch
 from hybridstudio.messages import Done, Event, Probe, Probed, Progress, Started
@@ -27,7 +27,7 @@ def probe(request: Probe) -> Iterator[Event]:
         config = config.model_copy(update={"data": data.resolved(config.data, dataset)})
         config = parse(config.model_dump())
     on = runtime.device(request.device)
-    learner = Learner(config, on)
+    learner = Learner(borrowing.filled(config), on)
     stream = learner.streams["noise"]
     shape = (config.train.batch_size, *config.shape)
     labels = None

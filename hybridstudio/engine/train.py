@@ -18,7 +18,7 @@ import torch
 from hybridstudio import data, paths, runs
 from hybridstudio.config import parse, with_values
 from hybridstudio.diffusion.samplers import Moment
-from hybridstudio.engine import checkpoints, lanes, runtime
+from hybridstudio.engine import borrowing, checkpoints, lanes, runtime
 from hybridstudio.engine.draw import preview
 from hybridstudio.engine.feed import Feed, Order
 from hybridstudio.engine.judging import Judge, judge_of
@@ -55,7 +55,8 @@ def train(request: Train) -> Iterator[Event]:
     dataset = yield from data.load(config.data, paths.data_root(request.data_root))
     config = config.model_copy(update={"data": data.resolved(config.data, dataset)})
     config = parse(config.settled().model_dump())  # the shape is known now: check it
-    learner = Learner(config, runtime.device(request.device))
+    config, on = borrowing.filled(config), runtime.device(request.device)
+    learner = Learner(config, on, lambda family: borrowing.lend(config, family, on))
     judge = yield from judge_of(learner, paths.data_root(request.data_root))
     session = Session(learner, dataset, request.out, request.budget, judge)
     runs.create(request.out, config)

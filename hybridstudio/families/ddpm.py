@@ -155,21 +155,33 @@ class DDPM(Family):
         device = next(self.unet.parameters()).device
         rows = streams(noise, plan.count)
         x = normal(rows, plan.shape, device)
+        yield from self.walk(plan, x, rows, self.asked_labels(plan, rows, device))
+
+    def walk(self, plan: DrawPlan, x: Tensor, rows: list[torch.Generator],
+             labels: Tensor | None) -> Iterator[Moment]:
+        """Draw from the noise x (N, C, H, W), each picture's further noise from its own stream."""
         start = None
         if plan.image is not None and plan.from_step is not None:
             start = plan.from_step - 1
         timesteps = timesteps_for(plan.sampler, self.schedule, plan.nfe, start)
         if plan.image is not None:
-            t = torch.full((plan.count,), timesteps[0], device=device)
-            x = self.schedule.q_sample(plan.image.to(device).expand_as(x), t, x)
+            t = torch.full((plan.count,), timesteps[0], device=x.device)
+            x = self.schedule.q_sample(plan.image.to(x.device).expand_as(x), t, x)
+        yield from SAMPLERS[plan.sampler](
+            self.predictor(labels, plan.guidance), x, self.schedule, timesteps, rows,
+            self.options(plan.eta))
+
+    def asked_labels(self, plan: DrawPlan, rows: list[torch.Generator],
+                     device: torch.device) -> Tensor | None:
+        """Return the class of each picture (N,); None where none were learned."""
         labels = plan.labels
         if labels is None and self.classes:
             # 'Any class' is a class drawn for each picture: the network knows each one better
             # than all of them at once, and the mixture is the same.
             labels = torch.stack([torch.randint(self.classes, (), generator=row) for row in rows])
-        labels = None if labels is None else labels.to(device)
+        return None if labels is None else labels.to(device)
 
-        variance = "fixed_small" if self.learned else self.config.variance
-        options = Options(clip_x0=not self.shape.is_points, eta=plan.eta, variance=variance)
-        yield from SAMPLERS[plan.sampler](
-            self.predictor(labels, plan.guidance), x, self.schedule, timesteps, rows, options)
+    def options(self, eta: float) -> Options:
+        """Return what samplers may choose, as this model wants it."""
+        return Options(clip_x0=not self.shape.is_points, eta=eta,
+                       variance="fixed_small" if self.learned else self.config.variance)

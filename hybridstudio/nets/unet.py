@@ -136,19 +136,23 @@ class UNet(nn.Module):
     """Predict from a noisy picture and its timestep, and a class label where there are classes.
 
     `size` is the side of the pictures; attention is used at the inner resolutions in `attention`.
-    With `classes` > 0 the label `classes` (one past the last) stands for 'any'.
+    With `classes` > 0 the label `classes` (one past the last) stands for 'any'. With `latent` > 0
+    a noise vector z of so many numbers has a say beside the timestep.
     """
 
     def __init__(self, channels: int, out_channels: int, size: int, *, width: int,
                  channel_mult: tuple[int, ...], blocks: int, attention: tuple[int, ...] = (),
                  head_width: int = 64, dropout: float = 0.0, patch: int = 1,
-                 classes: int = 0) -> None:
+                 classes: int = 0, latent: int = 0) -> None:
         super().__init__()
         self.width, self.patch, self.classes = width, patch, classes
         embedding = 4 * width
         self.embed = nn.Sequential(
             nn.Linear(width, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.label = nn.Embedding(classes + 1, embedding) if classes else None
+        self.style = nn.Sequential(
+            nn.Linear(latent, embedding), nn.SiLU(), nn.Linear(embedding, embedding),
+        ) if latent else None
         self.stem = nn.Conv2d(channels * patch**2, width, 3, padding=1)
 
         levels = [(width * mult, size // patch // 2**level)
@@ -178,13 +182,16 @@ class UNet(nn.Module):
         self.norm = _norm(last)
         self.out = _zero(nn.Conv2d(last, out_channels * patch**2, 3, padding=1))
 
-    def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map x (N, C, H, W), timesteps t (N,) and labels (N,) to (N, out_channels, H, W)."""
+    def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None,
+                z: Tensor | None = None) -> Tensor:
+        """Map x (N, C, H, W), t (N,), labels (N,), z (N, latent) to (N, out_channels, H, W)."""
         embedding = self.embed(timestep_embedding(t, self.width))
         if self.label is not None:
             if labels is None:
                 labels = torch.full_like(t, self.classes, dtype=torch.long)
             embedding = embedding + self.label(labels)
+        if self.style is not None and z is not None:
+            embedding = embedding + self.style(z)
         embedding = F.silu(embedding)
 
         if self.patch > 1:

@@ -55,6 +55,10 @@ class ModelSection(Section):
         """List the further settings of drawing."""
         return ()
 
+    def borrows(self) -> dict[str, str]:
+        """Return the runs whose networks are taken, by the part of the model that takes them."""
+        return {}
+
     def problems(self, data: DataConfig, shape: Shape | None,
                  train: TrainConfig) -> Iterator[Problem]:
         """Tell every reason why this cannot be learned; `shape` is None until data are open."""

@@ -19,30 +19,53 @@ class HybridConfig(ModelSection):
     """A diffusion of few steps and a GAN that refines what it draws, in one pass."""
 
     title: ClassVar[str] = "Hybrid model"
-    networks: ClassVar[tuple[str, ...]] = ("refiner", "discriminator")
+    networks: ClassVar[tuple[str, ...]] = ("refiner", "discriminator", "diffusion.unet")
     samplers: ClassVar[tuple[str, ...]] = DdpmConfig.samplers
     guided: ClassVar[bool] = True
     adversarial: ClassVar[bool] = True
     family: Literal["hybrid"] = field("hybrid", "The family of the model.")
     mode: Literal["separate", "joint", "pretrained", "truncated"] = field(
-        "separate", "How the two stages learn: the diffusion frozen, both together, a GAN of "
-        "another run, or the GAN first and a short diffusion after it.")
+        "separate", "How the stages learn: the GAN after a frozen diffusion, both together, only a "
+        "bridge to another run's GAN, or the GAN first and a short diffusion after it.")
     diffusion_from: str = field(
         "", "A run or ready model whose diffusion is taken; empty learns one here first.")
-    gan_from: str = field("", "A run or ready model whose GAN is taken, for pretrained.")
+    diffusion_share: float = field(
+        0.5, "Share of the training in which the diffusion learns, where none is taken.",
+        ge=0.05, le=0.95, advanced=True)
+    gan_from: str = field(
+        "", "A run or ready model whose GAN is taken, for pretrained.", advanced=True)
     handover: int = field(
-        600, "Noise level k at which the diffusion hands over to the GAN.", unit="steps", ge=1,
+        500, "Noise level k at which the diffusion hands over to the GAN.", unit="steps", ge=1,
         le=10_000)
+    handover_spread: int = field(
+        0, "How far k strays up and down while training, so that it may move afterwards.",
+        unit="steps", ge=0, le=10_000, advanced=True)
     coarse_steps: int = field(
         3, "Network evaluations of the diffusion in each picture.", unit="evaluations", ge=1,
         le=1000)
+    rolled_out: float = field(
+        0.75, "Share of the training's coarse pictures that are really drawn; the rest are real "
+        "pictures, noised to k.", ge=0.0, le=1.0)
     latent: int = field(64, "Numbers in the refiner's own noise z; 0 makes it deterministic.",
                         ge=0, le=1024)
+    keep_coarse: float = field(
+        0.5, "Pull of a refined picture towards its coarse one at a quarter of the resolution.",
+        ge=0.0, le=100.0)
+    reconstruct: float = field(
+        0.5, "Pull of a refined picture towards the real one that was noised.", ge=0.0, le=100.0)
+    discriminator_width: int = field(
+        48, "Channels of the discriminator at its full inner resolution.", unit="channels", ge=8,
+        le=512, multiple_of=8)
+    r1_gamma: float = field(
+        0.05, "Weight γ of the R1 penalty on the discriminator.", ge=0.0, le=1000.0)
+    r1_every: int = field(
+        16, "Steps between R1 penalties, each as much larger.", unit="steps", ge=1, le=1000,
+        advanced=True)
     diffusion: DdpmConfig = Field(default_factory=DdpmConfig)
 
     @property
     def labels(self) -> bool:
-        """Whether the diffusion learned labels; the refiner then knows them too."""
+        """Whether the diffusion learned labels; the GAN then knows them too."""
         return self.diffusion.labels
 
     @property
@@ -52,7 +75,7 @@ class HybridConfig(ModelSection):
 
     @property
     def evaluations(self) -> Evaluations:
-        """One pass of the GAN, the rest for the diffusion."""
+        """One pass of the GAN, the others for the diffusion."""
         return Evaluations(2, self.coarse_steps + 1, self.diffusion.timesteps + 1)
 
     @property
@@ -60,15 +83,37 @@ class HybridConfig(ModelSection):
         """The diffusion's schedule."""
         return self.diffusion.noising
 
+    def borrows(self) -> dict[str, str]:
+        """Take the diffusion, and for `pretrained` the GAN, from where the config says."""
+        lenders = {"diffusion": self.diffusion_from}
+        return {part: name for part, name in lenders.items() if name}
+
     def knobs(self) -> tuple[Knob, ...]:
-        """Offer the hand-over, which may move after training."""
-        return (Knob("handover", "Hand-over k", "The noise level at which the GAN takes over",
-                     self.handover, 1, self.diffusion.timesteps, 10, whole=True),)
+        """Offer the hand-over, which may move after training, and a full drawing to compare."""
+        levels = self.diffusion.timesteps
+        return (
+            Knob("handover", "Hand-over k", "The noise level at which one stage hands over to the "
+                 "other", self.handover, 1, levels, 10, whole=True),
+            Knob("compare", "Compare with", "Evaluations of the diffusion alone from the same "
+                 "noise, shown beside; 0 leaves it out", 0, 0, levels, 10, whole=True),
+        )
 
     def problems(self, data: DataConfig, shape: Shape | None,
                  train: TrainConfig) -> Iterator[Problem]:
         """Tell what the diffusion cannot do, and stages that do not fit together."""
-        yield from self.diffusion.problems(data, shape, train)
-        if self.handover > self.diffusion.timesteps:
-            yield Problem("model.handover", f"is beyond the {self.diffusion.timesteps} noise "
-                          "levels of the diffusion", "choose a smaller k")
+        for problem in self.diffusion.problems(data, shape, train):
+            path = problem.path.replace("model.", "model.diffusion.", 1)
+            yield Problem(path, problem.what, problem.fix)
+        levels = self.diffusion.timesteps
+        if self.handover > levels:
+            yield Problem("model.handover", f"is beyond the {levels} noise levels of the diffusion",
+                          f"choose 1 to {levels}")
+        if self.coarse_steps > levels:
+            yield Problem("model.coarse_steps", f"is more than the {levels} noise levels of the "
+                          "diffusion", f"choose 1 to {levels}")
+        if self.mode == "pretrained" and not (self.diffusion_from and self.gan_from):
+            yield Problem("model.mode", "pretrained joins two runs, and it is not said which",
+                          "set model.diffusion_from and model.gan_from")
+        if self.gan_from and self.mode != "pretrained":
+            yield Problem("model.gan_from", f"means nothing where the mode is {self.mode}",
+                          "leave it empty, or set model.mode = \"pretrained\"")

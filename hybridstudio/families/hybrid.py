@@ -1,0 +1,333 @@
+"""The hybrid: a short diffusion draws the coarse picture, a GAN finishes it in one pass.
+
+The diffusion walks from pure noise down to level k in a few evaluations; its last x_k and the x̂_0
+that it sees there go to the refiner, a UNet with a noise vector z of its own, which a discriminator
+of finished pictures teaches. It learns from what drawing really gives: the x_k at which a few steps
+arrive is not distributed as q(x_k), and a refiner of truly noised pictures fails on it.
+
+The modes: `separate` leaves the diffusion as it is, `joint` sends the discriminator's gradient on
+through the diffusion's last evaluation, `pretrained` bridges to a finished GAN, and `truncated`
+goes the other way round (Zheng 2022): a GAN draws x_k in one pass, k short steps finish it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hybridstudio.config import HybridConfig, RunConfig
+from hybridstudio.diffusion.noise import Randomness, normal, streams
+from hybridstudio.diffusion.samplers import (
+    SAMPLERS,
+    Moment,
+    Predict,
+    Prediction,
+    nfe_steps,
+)
+from hybridstudio.families.adversarial import LOSSES, r1, told
+from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.families.ddpm import DDPM
+from hybridstudio.nets.ddgan import Discriminator
+from hybridstudio.nets.mlp import PointNet
+from hybridstudio.nets.unet import UNet
+
+GAME = LOSSES["bce"]
+COARSENESS = 4  # the side of the squares over which refined and coarse pictures are compared
+
+
+class Progress(nn.Module):
+    """How far the training of the stages is."""
+
+    refines: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("refines", torch.zeros((), dtype=torch.bool))
+
+
+class Hybrid(Family):
+    """A diffusion, a refiner and a discriminator of finished pictures."""
+
+    adversaries = ("discriminator",)
+    kept = ("progress",)
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        assert isinstance(config.model, HybridConfig)
+        self.config = model = config.model
+        self.diffusion = DDPM(config.model_copy(update={"model": model.diffusion}))
+        self.schedule, self.classes = self.diffusion.schedule, self.diffusion.classes
+        channels, side, unet = self.shape.channels, self.shape.height, model.diffusion
+        self.refiner: nn.Module
+        self.discriminator: nn.Module
+        if self.shape.is_points:
+            self.refiner = PointNet(2 * channels, channels, unet.width, unet.blocks, timed=True,
+                                    classes=self.classes, latent=model.latent)
+            self.discriminator = PointNet(channels, 1, unet.width, unet.blocks, timed=True,
+                                          classes=self.classes)
+        else:
+            self.refiner = UNet(
+                2 * channels, channels, side, width=unet.width, channel_mult=unet.channel_mult,
+                blocks=unet.blocks, attention=unet.attention, head_width=unet.head_width,
+                patch=unet.patch, classes=self.classes, latent=model.latent)
+            self.discriminator = Discriminator(
+                channels, side, width=model.discriminator_width,
+                patch=2 if side % 2 == 0 else 1, classes=self.classes)
+        self.progress = Progress()
+        learns_diffusion = model.mode == "joint" or not model.diffusion_from
+        self.trained = ("refiner", "discriminator",
+                        *(("diffusion.unet",) if learns_diffusion else ()))
+        self.drawn = ("diffusion.unet", "refiner")
+
+    # --- training -----------------------------------------------------------------------------
+
+    def train_step(
+        self, batch: Batch, update: Update, noise: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Teach the diffusion until it is good enough, then the refiner and the discriminator."""
+        losses: dict[str, Tensor] = {}
+        if not self.config.diffusion_from and batch.progress < self.config.diffusion_share:
+            return self._teach_diffusion(batch, update, noise)
+        if not bool(self.progress.refines):
+            self._begin_refining()
+        if self.config.mode == "joint":
+            losses |= self._teach_diffusion(batch, update, noise)
+        return {**self._play(batch, update, noise), **losses}
+
+    def _teach_diffusion(
+        self, batch: Batch, update: Update, noise: torch.Generator
+    ) -> dict[str, Tensor]:
+        learned = self.diffusion.train_step(
+            batch, lambda name, loss: update(f"diffusion.{name}", loss), noise)
+        return {f"diffusion/{name}" if name == "loss" else name: loss
+                for name, loss in learned.items()}
+
+    @torch.no_grad()
+    def _begin_refining(self) -> None:
+        """Let the refiner start as the diffusion, which is the best one-pass answer so far.
+
+        Its first layer also sees the coarse picture, which has no say yet.
+        """
+        known = self.diffusion.unet.state_dict()
+        for name, weight in self.refiner.state_dict().items():
+            if name not in known:
+                continue
+            if weight.shape == known[name].shape:
+                weight.copy_(known[name])
+            elif weight.ndim >= 2 and name.startswith("stem."):
+                weight.zero_()
+                weight[:, :known[name].shape[1]].copy_(known[name])
+            elif name.startswith("out."):  # a learned variance is no part of the picture
+                weight.copy_(known[name][:len(weight)])
+        self.progress.refines.fill_(True)
+
+    def _play(self, batch: Batch, update: Update, noise: torch.Generator) -> dict[str, Tensor]:
+        """Do a step of both players."""
+        real, labels = batch.images, batch.labels if self.classes else None
+        k = self._handover(noise)
+        t = torch.full((len(real),), k - 1, device=real.device)
+        seen = real  # what D compares: finished pictures, or x_k where the GAN goes first
+        coarse: Tensor | None = None
+        known = 0  # pictures at the front whose finished form is known
+        if self.config.mode == "truncated":
+            eps = torch.randn(real.shape, generator=noise, device=real.device)
+            fake = self._first(eps, labels, noise)
+            # Zheng 2022, section 3: D compares x_k, so the GAN need not be sharper than the noise.
+            fresh = torch.randn((2, *real.shape), generator=noise, device=real.device)
+            seen, shown = (self.schedule.q_sample(images, t, own)
+                           for images, own in zip((real, fake), fresh, strict=True))
+        else:
+            x_k, coarse, known = self._coarse(real, labels, k, noise)
+            fake = shown = self._refined(x_k, coarse, t, labels, noise)
+
+        losses: dict[str, Tensor] = {}
+        if batch.only in (None, "discriminator"):
+            losses |= self._discriminate(batch, update, seen, shown.detach(), t, labels)
+        if batch.only != "discriminator":
+            losses["loss/generator"] = loss = GAME.generator(self._judged(shown, t, labels))
+            if coarse is not None and self.config.keep_coarse and not self.shape.is_points:
+                losses["coarse"] = F.mse_loss(_coarsened(fake), _coarsened(coarse.detach()))
+                loss = loss + self.config.keep_coarse * losses["coarse"]
+            if known and self.config.reconstruct:
+                losses["reconstruction"] = F.mse_loss(fake[:known], real[:known])
+                loss = loss + self.config.reconstruct * losses["reconstruction"]
+            update(("refiner", "diffusion.unet") if self.config.mode == "joint" else "refiner",
+                   loss)
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _handover(self, noise: torch.Generator) -> int:
+        """Return the level k of this step, which strays where the config says so."""
+        spread, k = self.config.handover_spread, self.config.handover
+        if spread:
+            k += int(torch.randint(-spread, spread + 1, (), generator=noise, device=noise.device))
+        return min(max(k, 1), len(self.schedule))
+
+    def _coarse(self, real: Tensor, labels: Tensor | None, k: int, noise: torch.Generator,
+                ) -> tuple[Tensor, Tensor, int]:
+        """Return x_k, the x̂_0 that led there, and how many of the first come from real pictures.
+
+        Those are real pictures noised to where the last coarse step begins; the others walked down
+        from pure noise (DDIM). `joint` lets gradients through the last step.
+        """
+        *rows, last = self._timesteps(k, self.config.coarse_steps)
+        known = len(real) - round(len(real) * self.config.rolled_out) if rows else 0
+        x = torch.randn(real.shape, generator=noise, device=real.device)
+        drawn = x[known:]
+        asked = None if labels is None else labels[known:]
+        with torch.no_grad():
+            for row, then in pairwise([*rows, last]):
+                drawn, _ = self._step(drawn, row, then, asked)
+            at_last = torch.full((known,), last, device=x.device)
+            x = torch.cat([self.schedule.q_sample(real[:known], at_last, x[:known]), drawn])
+        with torch.set_grad_enabled(self.config.mode == "joint"):
+            return *self._step(x, last, k - 1, labels), known
+
+    def _step(self, x: Tensor, row: int, then: int, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Take one step of DDIM between two rows; return where it leads and its x̂_0."""
+        t = torch.full((len(x),), row, device=x.device)
+        made = self.diffusion.predictor(labels, 1.0)(x, t)
+        x0 = made.x0 if self.shape.is_points else made.x0.clamp(-1.0, 1.0)
+        return self.schedule.q_sample(x0, torch.full_like(t, then), made.eps), x0
+
+    def _discriminate(self, batch: Batch, update: Update, real: Tensor, fake: Tensor, t: Tensor,
+                      labels: Tensor | None) -> dict[str, Tensor]:
+        outputs = {"real": self._judged(real, t, labels), "fake": self._judged(fake, t, labels)}
+        loss = GAME.discriminator(outputs["real"], outputs["fake"], 0.0)
+        losses = {"loss/discriminator": loss, **told(GAME, **outputs)}
+        every, gamma = self.config.r1_every, self.config.r1_gamma
+        losses["r1"] = torch.full_like(loss, torch.nan)
+        if gamma and batch.step % every == 0:
+            losses["r1"] = penalty = r1(lambda images: self._judged(images, t, labels), real)
+            loss = loss + gamma / 2.0 * every * penalty
+        update("discriminator", loss)
+        return losses
+
+    def _judged(self, images: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
+        return self.discriminator(images, t, labels).flatten()
+
+    # --- both ---------------------------------------------------------------------------------
+
+    def _refined(self, x_t: Tensor, coarse: Tensor, t: Tensor, labels: Tensor | None,
+                 noise: Randomness) -> Tensor:
+        """Return the finished picture (N, C, H, W) that the refiner makes of x_t in one pass."""
+        z = None
+        if self.config.latent and isinstance(noise, torch.Generator):
+            z = torch.randn((len(x_t), self.config.latent), generator=noise, device=x_t.device)
+        elif self.config.latent:
+            z = normal(streams(noise, len(x_t)), (self.config.latent,), x_t.device)
+        output = self.refiner(torch.cat([x_t, coarse], dim=1), t, labels, z).float()
+        x0, _ = self.schedule.x0_and_eps(self.config.diffusion.predict, output, x_t, t)
+        return x0
+
+    def _first(self, eps: Tensor, labels: Tensor | None, noise: Randomness) -> Tensor:
+        """Return the picture that the GAN makes of pure noise, where it goes first."""
+        t = torch.full((len(eps),), len(self.schedule) - 1, device=eps.device)
+        return self._refined(eps, torch.zeros_like(eps), t, labels, noise)
+
+    def _timesteps(self, k: int, steps: int, start: int | None = None) -> list[int]:
+        """Return rows of the schedule from `start` (T-1) towards level k, even, k not among them.
+
+        Fewer than `steps` where there are no more; none where k is not below the start.
+        """
+        first = len(self.schedule) - 1 if start is None else start
+        steps = min(steps, first - (k - 1))
+        return [round(first - (first - (k - 1)) * i / steps) for i in range(steps)]
+
+    # --- drawing ------------------------------------------------------------------------------
+
+    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
+        """Draw coarsely down to the hand-over, then refine; or the other way round, `truncated`.
+
+        The last moment shows the coarse picture, and where the knob `compare` asks for it what the
+        diffusion alone makes of the same noise.
+        """
+        device = next(self.refiner.parameters()).device
+        rows = streams(noise, plan.count)
+        x_T = normal(rows, plan.shape, device)
+        labels = self.diffusion.asked_labels(plan, rows, device)
+        k = int(plan.knobs.get("handover", self.config.handover))
+        if self.config.mode == "truncated":
+            moments = self._draw_truncated(plan, x_T, rows, labels, k)
+        else:
+            moments = self._draw_refined(plan, x_T, rows, labels, k)
+        beside = int(plan.knobs.get("compare", 0))
+        for moment in moments:
+            if moment.t == 0 and beside:
+                alone = replace(plan, nfe=beside, labels=labels)
+                *_, full = self.diffusion.walk(alone, x_T, rows, labels)
+                moment = replace(moment, extra={**moment.extra, "Full diffusion": full.x_t})
+            yield moment
+
+    def _draw_refined(self, plan: DrawPlan, x: Tensor, rows: list[torch.Generator],
+                      labels: Tensor | None, k: int) -> Iterator[Moment]:
+        start = len(self.schedule) - 1
+        if plan.image is not None and plan.from_step is not None:
+            start = plan.from_step - 1
+            t = torch.full((plan.count,), start, device=x.device)
+            x = self.schedule.q_sample(plan.image.to(x.device).expand_as(x), t, x)
+        k = min(k, start + 1)
+        down = self._timesteps(k, nfe_steps(plan.sampler, max(1, plan.nfe - 1)), start)
+        ask = _Until(self.diffusion.predictor(labels, plan.guidance), k - 1)
+        walk = SAMPLERS[plan.sampler](ask, x, self.schedule, [*down, k - 1], rows,
+                                      self.diffusion.options(plan.eta))
+        for moment in walk:
+            if moment.t <= k:
+                break
+            yield replace(moment, nfe=ask.count, steps=len(down) + 1)
+        t = torch.full((plan.count,), k - 1, device=x.device)
+        coarse = ask.seen.x0 if ask.seen is not None else torch.zeros_like(x)
+        if not self.shape.is_points:
+            coarse = coarse.clamp(-1.0, 1.0)
+        x0 = self._refined(moment.x_t, coarse, t, labels, rows)
+        yield replace(moment, step=len(down), steps=len(down) + 1, x0=x0, nfe=ask.count + 1,
+                      eps=self.schedule.eps_from_x0(moment.x_t, t, x0), extra={"Coarse": coarse})
+        yield Moment(len(down) + 1, len(down) + 1, 0, x0, x0, None, ask.count + 1, 1.0,
+                     {"Coarse": coarse})
+
+    def _draw_truncated(self, plan: DrawPlan, x_T: Tensor, rows: list[torch.Generator],
+                        labels: Tensor | None, k: int) -> Iterator[Moment]:
+        first = self._first(x_T, labels, rows)
+        steps = min(nfe_steps(plan.sampler, max(1, plan.nfe - 1)), k)
+        t = torch.full((plan.count,), k - 1, device=x_T.device)
+        x = self.schedule.q_sample(first, t, normal(rows, plan.shape, x_T.device))
+        walk = SAMPLERS[plan.sampler](
+            self.diffusion.predictor(labels, plan.guidance), x, self.schedule,
+            self.schedule.timesteps(steps, "quadratic", k - 1), rows,
+            self.diffusion.options(plan.eta))
+        is_begun = False
+        for moment in walk:
+            if not is_begun:
+                is_begun = True
+                top = len(self.schedule)
+                yield Moment(0, moment.steps + 1, top, x_T, first, x_T, 1,
+                             float(self.schedule.alphas_cumprod[-1]))
+            yield replace(moment, step=moment.step + 1, steps=moment.steps + 1,
+                          nfe=moment.nfe + 1, extra={"Coarse": first})
+
+
+class _Until:
+    """Asks the diffusion down to a row of the schedule, from which on another network answers.
+
+    There the last answer is given again: no sampler corrects what it had.
+    """
+
+    def __init__(self, predict: Predict, row: int) -> None:
+        self.predict, self.row = predict, row
+        self.seen: Prediction | None = None
+        self.count = 0  # evaluations so far
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Prediction:
+        if int(t[0]) <= self.row:
+            return self.seen or Prediction(x_t, torch.zeros_like(x_t))
+        self.count += 1
+        self.seen = self.predict(x_t, t)
+        return self.seen
+
+
+def _coarsened(images: Tensor) -> Tensor:
+    return F.avg_pool2d(images, COARSENESS, ceil_mode=True)
