@@ -12,10 +12,10 @@ from PySide6.QtGui import QGuiApplication
 from hybridstudio import paths, runs
 from hybridstudio.errors import StudioError
 from hybridstudio.gui.cannedrun import log_point, noised, write_preview, write_run
+from hybridstudio.gui.curvegroups import grouped, label_of
 from hybridstudio.gui.filmstrip import FilmStrip, pictures_of, short
 from hybridstudio.gui.following import Following
 from hybridstudio.gui.panels.train import TrainPanel
-from hybridstudio.gui.trainview import grouped, label_of
 from hybridstudio.gui.wishes import Cancel, Open, Pause, Save, Stop
 from hybridstudio.messages import Done, Draw, Notice, Preview, Progress, Resume, Saved, Started
 
@@ -54,9 +54,9 @@ def test_no_run_offers_a_new_one(panel):
 
 def test_an_interrupted_run_shows_what_it_learned_and_resumes(panel, run):
     panel.show_run(run)
-    panel.view.loss.refresh()
-    assert list(panel.view.loss._curves) == ["loss"]
-    assert panel.view.loss._curves["loss"].values.size == 100
+    panel.view.first.refresh()
+    assert list(panel.view.first._curves) == ["loss"]
+    assert panel.view.first._curves["loss"].values.size == 100
     assert len(panel.view.second._curves) == 4
     assert panel.view.sheet.images().shape == (36, 8, 8, 1)
     told = panel.inspector.told()
@@ -76,8 +76,8 @@ def test_a_training_is_followed_steered_and_ends(panel, run):
         log = runs.MetricsLog(run)
         log_point(log, 1010, 128, random)
         panel.tick()
-        panel.view.loss.refresh()
-        assert panel.view.loss._curves["loss"].steps[-1] == 1010
+        panel.view.first.refresh()
+        assert panel.view.first._curves["loss"].steps[-1] == 1010
         panel.controls.pause.click()
         panel.controls.save.click()
         panel.controls.stop.click()
@@ -248,7 +248,7 @@ def test_notices_stand_on_the_curve_and_above_it(panel, run):
     panel.show_run(run)
     assert panel._card.isVisible()
     assert "lower lr" in panel._card.text.lower()
-    marks = panel.view.loss._marks
+    marks = panel.view.first._marks
     assert [mark.text for mark in marks] == ["Resumed at step 500", "3 steps were skipped"]
     assert marks[1].step == 900
     assert marks[1].level == "warning"
@@ -303,8 +303,8 @@ def test_a_run_without_anything_yet(panel, tmp_path):
     path = tmp_path / "fresh"
     write_run(path, steps=0, previews=0)
     panel.show_run(path)
-    panel.view.loss.refresh()
-    assert panel.view.loss._empty.isVisible()
+    panel.view.first.refresh()
+    assert panel.view.first._empty.isVisible()
     assert panel.view._caption.text() == "No preview yet"
     assert panel.inspector.told()["Step"] == "0 of 4,000"
     panel.on_event(Progress(30, 100, "bytes"))
@@ -325,9 +325,9 @@ def test_nothing_ticks_while_hidden(panel, run):
 def test_smoothing_axes_and_the_command(panel, run):
     panel.show_run(run)
     panel.inspector._smooth(100)
-    assert panel.view.loss._weight == pytest.approx(0.999)
+    assert panel.view.first._weight == pytest.approx(0.999)
     panel.inspector._smooth(0)
-    assert panel.view.loss._weight == 0
+    assert panel.view.first._weight == 0
     panel.inspector.log.emit(False)
     panel.inspector.against.emit("time")
     assert (panel.view.second._log, panel.view.second._against) == (False, "time")
@@ -337,10 +337,13 @@ def test_smoothing_axes_and_the_command(panel, run):
 
 def test_the_second_plot_has_a_choice(panel, run):
     panel.show_run(run)
-    titles = [panel.view._choice.itemText(at) for at in range(panel.view._choice.count())]
-    assert titles == ["Noise bands", "Pictures/s", "Memory (bytes)"]
-    assert "clean" in panel.view._choice.toolTip()
-    panel.view._choice.setCurrentText("Pictures/s")
+    choice = panel.view.second.choice
+    titles = [choice.itemText(at) for at in range(choice.count())]
+    assert titles == ["Losses", "By noise level", "Pictures/s", "Memory (bytes)"]
+    assert choice.currentText() == "By noise level"
+    assert "clean" in choice.toolTip()
+    choice.setCurrentText("Pictures/s")
+    choice.activated.emit(choice.currentIndex())
     panel.view.second.refresh()
     assert list(panel.view.second._curves) == ["images_per_second"]
 
@@ -407,11 +410,28 @@ def test_a_damaged_preview_is_told(panel, run):
 
 
 def test_curves_are_told_apart():
-    main, others = grouped(["loss", "loss/g", "loss/band-1", "loss/band-2", "vlb", "acc"])
-    assert main == ["loss", "loss/g"]
-    assert list(others) == ["Noise bands", "L_vlb (bits/dim)", "Acc"]
+    groups = grouped(["loss", "loss/g", "loss/band-2", "loss/band-1", "vlb", "acc"])
+    assert {title: group.names for title, group in groups.items()} == {
+        "Losses": ("loss", "loss/g"), "By noise level": ("loss/band-1", "loss/band-2"),
+        "L_vlb (bits/dim)": ("vlb",), "Acc": ("acc",)}
     assert label_of("loss/band-1", ["loss/band-1", "loss/band-2"]) == "1 clean"
-    assert label_of("loss/g") == "g"
+    assert label_of("loss/g", ["loss", "loss/g"]) == "g"
+
+
+@pytest.mark.parametrize(("names", "first", "second", "labels"), [
+    (["p/real", "loss/generator", "p/fake", "loss/discriminator", "grad_norm/generator"],
+     "Losses", "Players' probabilities", ["real", "generated"]),
+    (["loss", "reconstruction", "kl", "kl/z-01", "kl/z-02"], "Losses", "KL of each latent",
+     ["z 01", "z 02"]),
+    (["accuracy", "loss", "test/loss", "test/accuracy"], "Losses", "Accuracy",
+     ["training", "held out"]),
+    (["loss/generator", "critic/real", "critic/fake"], "Losses", "Critic's values",
+     ["real", "generated"]),
+])
+def test_each_family_begins_with_what_tells_most(names, first, second, labels):
+    titles = list(groups := grouped(names))
+    assert titles[:2] == [first, second]
+    assert [label_of(name, groups[second].names) for name in groups[second].names] == labels
 
 
 def test_time_is_time_of_training_across_sittings(run):
@@ -436,11 +456,11 @@ def test_a_flood_of_records_keeps_each_tick_short(panel, run):
             file.writelines(line.format(step, round(value, 5)) for step, value in zip(
                 range(2000, 102_000), random.random(100_000), strict=True))
         worst, until = 0.0, time.monotonic() + 20
-        while panel.view._curves["loss"].steps[-1] < 101_999 and time.monotonic() < until:
+        while panel.view.first._series["loss"].steps[-1] < 101_999 and time.monotonic() < until:
             began = time.thread_time()
             panel.tick()
-            panel.view.loss.refresh()
+            panel.view.first.refresh()
             panel.view.second.refresh()
             worst = max(worst, time.thread_time() - began)
-    assert panel.view._curves["loss"].steps[-1] == 101_999
+    assert panel.view.first._series["loss"].steps[-1] == 101_999
     assert worst < 0.15  # some 30 ms of the processor; what others take of it is not counted

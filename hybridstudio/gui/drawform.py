@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import Protocol, cast
+from typing import cast
 
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
@@ -22,29 +22,27 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from hybridstudio.config import RunConfig, leaves
+from hybridstudio.config import Knob, RunConfig
 from hybridstudio.gui import theme
-from hybridstudio.gui.drawing import MOST, DrawSettings, classes
-from hybridstudio.gui.fields import ENGLISH
+from hybridstudio.gui.drawfields import fill, fraction, knob_box, row_of, set_value, whole
+from hybridstudio.gui.drawing import (
+    USUAL_POINTS,
+    DrawSettings,
+    classes,
+    fitted,
+    is_points,
+    most,
+    offers,
+)
 from hybridstudio.gui.startpicture import StartPicture
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Weights
 from hybridstudio.runs import Run
 
 SAMPLER_NAMES = {"ancestral": "Ancestral (DDPM)", "ddim": "DDIM", "dpm++2m": "DPM-Solver++ (2M)",
-                 "unipc": "UniPC", "heun": "Heun", "euler": "Euler"}
-_LEAVES = {leaf.path.removeprefix("sample."): leaf for leaf in leaves(RunConfig)
-           if leaf.path.startswith("sample.")}
+                 "unipc": "UniPC", "heun": "Heun", "euler": "Euler", "langevin": "Langevin",
+                 "posterior": "Posterior", "one-pass": "One pass"}
 _MAX_UNDO = 200
-
-
-class _Range(Protocol):
-    """What whole and fractional spin boxes have in common here."""
-
-    def setMinimumHeight(self, high: int) -> None: ...
-    def setToolTip(self, text: str) -> None: ...
-    def setAccessibleName(self, name: str) -> None: ...
-    def setAccessibleDescription(self, text: str) -> None: ...
 
 
 class DrawForm(QWidget):
@@ -60,14 +58,12 @@ class DrawForm(QWidget):
         self._redo: list[DrawSettings] = []
         self._last_field = ""
         self.sampler = QComboBox()
-        for name in SAMPLERS:
-            self.sampler.addItem(SAMPLER_NAMES.get(name, name), name)
-        self.nfe = _whole("nfe", 1, 1000)
-        self.nfe.setToolTip("Network evaluations (NFE) for each picture (50)")
+        self.nfe = whole("nfe", 1, 1000)
         self.nfe.setAccessibleName("Evaluations")
-        self.eta = _fraction("eta", 0.0, 1.0, 0.1)
-        self.guidance = _fraction("guidance", 0.0, 20.0, 0.5)
-        self.seed = _whole("seed", 0, 2**31 - 1)
+        self.nfe.setToolTip("Network evaluations (NFE) for each picture")
+        self.eta = fraction("eta", 0.0, 1.0, 0.1)
+        self.guidance = fraction("guidance", 0.0, 20.0, 0.5)
+        self.seed = whole("seed", 0, 2**31 - 1)
         self.seed.setToolTip("Where the random numbers begin: the same seed, the same pictures (0)")
         self.seed.setGroupSeparatorShown(False)
         self.dice = QToolButton()
@@ -76,28 +72,28 @@ class DrawForm(QWidget):
         self.dice.setAccessibleName("Another seed")
         theme.set_icon(self.dice, "dice")
         self.label = QComboBox()
-        self.count = _whole("count", 1, MOST)
-        self.count.setToolTip(f"Pictures drawn at once, up to {MOST} (16)")
+        self.count = whole("count", 1, 1)
         self.weights = QComboBox()
         self.weights.addItem("EMA (average)", "ema")
         self.weights.addItem("Raw (as trained last)", "raw")
         self.step = QComboBox()
         self.start = StartPicture()
-        for widget, name, says in (
-            (self.sampler, "Sampler", _LEAVES["sampler"].says + " (DDIM)"),
+        self.knobs: dict[str, QSpinBox | QDoubleSpinBox] = {}
+        self._knobs: tuple[Knob, ...] = ()
+        for box, name, says in (
+            (self.sampler, "Sampler", "The method that turns noise into pictures"),
             (self.label, "Class", "The class to draw, for a model that learned labels (any)"),
             (self.weights, "Weights", "The moving average of the weights draws better pictures "
                                       "than the weights as they were trained last (EMA)"),
             (self.step, "Checkpoint", "The training step whose weights are drawn from (newest)"),
         ):
-            widget.setAccessibleName(name)
-            widget.setToolTip(says)
-            widget.setSizeAdjustPolicy(
+            box.setAccessibleName(name)
+            box.setToolTip(says)
+            box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            widget.setMinimumContentsLength(10)
-        self._lay_out()
-        for box in (self.sampler, self.label, self.weights, self.step):
+            box.setMinimumContentsLength(10)
             box.activated.connect(self._edited)
+        self._lay_out()
         for spin in (self.nfe, self.eta, self.guidance, self.seed, self.count):
             spin.valueChanged.connect(self._edited)
         self.dice.clicked.connect(self.roll)
@@ -126,7 +122,8 @@ class DrawForm(QWidget):
         column.setSpacing(GRID)
         column.addLayout(self._form)
         column.addSpacing(GRID)
-        column.addWidget(theme.say(QLabel("Start from a picture"), "heading"))
+        self._start_heading = theme.say(QLabel("Start from a picture"), "heading")
+        column.addWidget(self._start_heading)
         column.addWidget(self.start)
         column.addStretch(1)
 
@@ -141,28 +138,62 @@ class DrawForm(QWidget):
 
         A picture to start from stays, read anew where the run takes another shape.
         """
-        blockers = [QSignalBlocker(widget) for widget in (self.label, self.step, self.nfe)]
-        names = classes(run)
-        self.label.clear()
-        self.label.addItem("any", None)
-        for index, name in enumerate(names):
-            self.label.addItem(name if name == str(index) else f"{index}: {name}", index)
-        for widget in (self.label, self.guidance):
-            self._form.setRowVisible(widget, bool(names))
-        self._form.setRowVisible(self.weights, not run.shipped)  # those have the average alone
-        self.step.clear()
-        self.step.addItem("newest", None)
-        for step in reversed(run.checkpoints):
-            self.step.addItem(f"step {step:,}", step)
-        self.nfe.setMaximum(run.config.model.timesteps)
-        size, channels = run.config.data.size or 32, run.config.data.channels or 1
-        self.start.expect(size, channels, run.config.model.timesteps)
+        config, asked = run.config, offers(run)
+        blockers = [QSignalBlocker(widget) for widget in (
+            self.sampler, self.label, self.step, self.nfe, self.count)]
+        fill(self.sampler, [(SAMPLER_NAMES.get(name, name), name)
+                             for name in config.model.samplers])
+        fill(self.label, [("any", None), *(
+            (name if name == str(index) else f"{index}: {name}", index)
+            for index, name in enumerate(classes(run)))])
+        fill(self.step, [("newest", None), *(
+            (f"step {step:,}", step) for step in reversed(run.checkpoints))])
+        for name in ("sampler", "nfe", "eta", "label", "guidance", "weights"):
+            self._form.setRowVisible(getattr(self, name), name in asked)
+        low, usual, high = config.model.evaluations
+        self.nfe.setRange(low, max(low, high))
+        self.nfe.setToolTip(f"Network evaluations (NFE) for each picture, {low:,} to {high:,} "
+                            f"({usual:,})")
+        self._count_what(config)
+        self._offer_knobs(config.model.knobs())
+        for widget in (self._start_heading, self.start):
+            widget.setVisible("image" in asked)
+        size, channels = config.data.size or 32, config.data.channels or 1
+        if "image" in asked:
+            self.start.expect(size, channels, config.model.levels)
         del blockers
         if not keep:
             self._undo, self._redo = [], []
         settings = self._settings if keep else DrawSettings.of(run)
         self._show(replace(settings, image=self.start.image, picture=self.start.path,
                            from_step=self.start.from_step()))
+
+    def _count_what(self, config: RunConfig) -> None:
+        """Let the count be of points where a run draws those."""
+        what = "Points" if is_points(config) else "Pictures"
+        usual = USUAL_POINTS if is_points(config) else config.sample.count
+        self.count.setMaximum(most(config))
+        self.count.setSingleStep(500 if is_points(config) else 1)
+        self.count.setToolTip(f"{what} drawn at once, up to {most(config):,} ({usual:,})")
+        self.count.setAccessibleName(what)
+        label = self._form.labelForField(self.count)
+        assert isinstance(label, QLabel)
+        label.setText(what)
+
+    def _offer_knobs(self, knobs: tuple[Knob, ...]) -> None:
+        """Make a row for each of a family's further settings, above the count."""
+        if knobs == self._knobs:
+            return
+        for box in self.knobs.values():
+            self._form.removeRow(box)
+        self._knobs, self.knobs = knobs, {}
+        for knob in knobs:
+            box = knob_box(knob)
+            box.valueChanged.connect(self._edited)
+            for part in (box, *box.findChildren(QWidget)):
+                part.installEventFilter(self)
+            self._form.insertRow(row_of(self._form, self.count), knob.label, box)
+            self.knobs[knob.name] = box
 
     def apply(self, settings: DrawSettings) -> None:
         """Take settings from elsewhere, as one step of undo, and tell them."""
@@ -175,24 +206,29 @@ class DrawForm(QWidget):
 
     def _show(self, settings: DrawSettings) -> None:
         widgets = (self.sampler, self.label, self.weights, self.step, self.nfe, self.eta,
-                   self.guidance, self.seed, self.count, self.start)
+                   self.guidance, self.seed, self.count, self.start, *self.knobs.values())
         blockers = [QSignalBlocker(widget) for widget in widgets]
         for box, value in ((self.sampler, settings.sampler), (self.label, settings.label),
                            (self.weights, settings.weights), (self.step, settings.step)):
             box.setCurrentIndex(max(0, box.findData(value)))
         for name in ("nfe", "eta", "guidance", "seed", "count"):
             getattr(self, name).setValue(getattr(settings, name))
+        for knob in self._knobs:
+            set_value(self.knobs[knob.name], settings.knobs.get(knob.name, knob.default))
         self.start.show_start(settings.image, settings.picture, settings.from_step)
         del blockers
         self._settings = self._read()
         self.eta.setEnabled(self._settings.sampler == "ddim")
 
     def _read(self) -> DrawSettings:
+        knobs = {knob.name: fitted(knob, round(self.knobs[knob.name].value(), 6))
+                 for knob in self._knobs}
         return DrawSettings(
-            self.sampler.currentData(), self.nfe.value(), round(self.eta.value(), 3),
+            self.sampler.currentData() or "", self.nfe.value(), round(self.eta.value(), 3),
             self.seed.value(), self.label.currentData(), round(self.guidance.value(), 3),
             self.count.value(), cast(Weights, self.weights.currentData()),
-            self.step.currentData(), self.start.image, self.start.from_step(), self.start.path)
+            self.step.currentData(), self.start.image, self.start.from_step(), self.start.path,
+            knobs)
 
     # changes and undo
 
@@ -239,33 +275,3 @@ class DrawForm(QWidget):
                 event.ignore()
                 return True
         return super().eventFilter(watched, event)
-
-
-def _whole(name: str, low: int, high: int) -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(low, high)
-    box.setLocale(ENGLISH)
-    box.setGroupSeparatorShown(True)
-    box.setKeyboardTracking(False)
-    _dress(box, name)
-    return box
-
-
-def _fraction(name: str, low: float, high: float, step: float) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setRange(low, high)
-    box.setSingleStep(step)
-    box.setDecimals(2)
-    box.setLocale(ENGLISH)
-    box.setKeyboardTracking(False)
-    _dress(box, name)
-    return box
-
-
-def _dress(box: _Range, name: str) -> None:
-    box.setMinimumHeight(26)  # as high as the choices beside it
-    leaf = _LEAVES[name]
-    unit = f", {leaf.unit}" if leaf.unit else ""
-    box.setAccessibleName(name)
-    box.setToolTip(f"{leaf.says} ({leaf.default}{unit})")
-    box.setAccessibleDescription(leaf.says)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hybridstudio.config import SAMPLERS
+from hybridstudio.config import Knob, RunConfig
 from hybridstudio.messages import Draw, Images, Weights
 from hybridstudio.runs import Run
 
 MOST = 64  # pictures that are drawn at once in the window
+MOST_POINTS, USUAL_POINTS = 20_000, 2_000
 
 
 @dataclass(frozen=True)
 class DrawSettings:
     """What the form holds; `image` (H, W, C) is noised to `from_step` and denoised from there.
 
-    `picture` is the file that `image` was read from.
+    `picture` is the file that `image` was read from; `knobs` are a family's further settings.
     """
 
     sampler: str = "ddim"
@@ -32,44 +34,54 @@ class DrawSettings:
     image: Images | None = None
     from_step: int | None = None
     picture: Path | None = None
+    knobs: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, run: Run) -> DrawSettings:
         """Return a run's own defaults."""
-        sample = run.config.sample
-        return cls(sample.sampler, sample.nfe, sample.eta, sample.seed, None, sample.guidance,
-                   min(sample.count, MOST))
+        config, sample = run.config, run.config.sample
+        count = USUAL_POINTS if is_points(config) else min(sample.count, MOST)
+        return cls(config.sampler, config.nfe, sample.eta, sample.seed, None, sample.guidance,
+                   count, knobs={knob.name: knob.default for knob in config.model.knobs()})
 
-    def request(self, run: Path) -> Draw:
-        """Return the request that draws a run like this."""
-        return Draw(run, self.count, self.sampler, self.nfe, self.eta, self.guidance, self.seed,
-                    self.label, self.weights, self.step, self.image,
-                    self.from_step if self.image is not None else None, frames=True)
+    def request(self, run: Run) -> Draw:
+        """Return the request that draws a run like this; what means nothing to it is not said."""
+        asked = offers(run)
 
-    def told(self) -> dict[str, Any]:
+        def said(name: str) -> Any:
+            return getattr(self, name) if name in asked else None
+
+        return Draw(run.path, self.count, said("sampler"), said("nfe"), said("eta"),
+                    said("guidance"), self.seed, said("label"), said("weights") or "ema",
+                    self.step, said("image"), said("from_step") if self.image is not None else None,
+                    frames=True, knobs=dict(self.knobs))
+
+    def told(self, run: Run) -> dict[str, Any]:
         """Return the settings that a picture's file carries."""
-        return {name: getattr(self, name)
-                for name in ("sampler", "nfe", "eta", "seed", "label", "guidance", "count",
-                             "weights", "step")
-                } | ({"from_step": self.from_step} if self.image is not None else {})
+        asked = offers(run) | {"sampler", "nfe", "seed", "count", "weights", "step"}
+        names = asked - {"image"} - ({"from_step"} if self.image is None else set())
+        told = {name: getattr(self, name) for name in sorted(names)}
+        return told | ({"knobs": dict(self.knobs)} if self.knobs else {})
 
-    def restored(self, told: dict[str, Any], run: Run) -> DrawSettings:
+    def restored(self, told: Mapping[str, Any], run: Run) -> DrawSettings:
         """Return these settings with those of a picture's file, where they can be meant."""
         def within(name: str, low: float, high: float) -> Any:
-            value = told.get(name, getattr(self, name))
-            return None if value is None else max(low, min(high, value))
+            return max(low, min(high, told.get(name, getattr(self, name))))
 
-        label = told.get("label")
-        sampler, weights = told.get("sampler"), told.get("weights")
+        model = run.config.model
+        label, sampler, weights = told.get("label"), told.get("sampler"), told.get("weights")
+        knobs = {**self.knobs, **told.get("knobs", {})}
         return replace(
-            self, sampler=sampler if sampler in SAMPLERS else self.sampler,
-            nfe=within("nfe", 1, run.config.model.timesteps), eta=within("eta", 0.0, 1.0),
-            seed=within("seed", 0, 2**31 - 1), count=within("count", 1, MOST),
-            guidance=within("guidance", 0.0, 20.0),
+            self, sampler=sampler if sampler in model.samplers else self.sampler,
+            nfe=within("nfe", model.evaluations.low, model.evaluations.high),
+            eta=within("eta", 0.0, 1.0), seed=within("seed", 0, 2**31 - 1),
+            count=within("count", 1, most(run.config)), guidance=within("guidance", 0.0, 20.0),
             label=label if label is not None and 0 <= label < len(classes(run)) else None,
             weights=weights if weights == "ema" or (weights == "raw" and not run.shipped)
             else self.weights,
-            step=told["step"] if told.get("step") in run.checkpoints else None)
+            step=told["step"] if told.get("step") in run.checkpoints else None,
+            knobs={knob.name: fitted(knob, knobs.get(knob.name, knob.default))
+                   for knob in model.knobs()})
 
     def alike(self, other: DrawSettings) -> bool:
         """Compare; pictures are the same only if they are the same array."""
@@ -77,6 +89,39 @@ class DrawSettings:
             replace(self, image=None) == replace(other, image=None)
 
 
+def offers(run: Run) -> frozenset[str]:
+    """Return which of the settings that not every model has mean something to a run's model."""
+    model = run.config.model
+    has_levels = model.levels > 0 and not is_points(run.config)
+    asked = {
+        "sampler": len(model.samplers) > 1,
+        "nfe": model.evaluations.low < model.evaluations.high,
+        "eta": "ddim" in model.samplers,
+        "label": bool(classes(run)),
+        "guidance": model.guided and bool(classes(run)),
+        "weights": not run.shipped,  # those have the average alone
+        "image": has_levels,
+        "from_step": has_levels,
+    }
+    return frozenset(name for name, means_something in asked.items() if means_something)
+
+
 def classes(run: Run) -> tuple[str, ...]:
     """Return the names of the classes that can be asked for; () where the run learned none."""
-    return run.config.data.classes if run.config.model.labels else ()
+    return run.config.data.classes if run.config.model.learns_labels else ()
+
+
+def is_points(config: RunConfig) -> bool:
+    """Tell whether a run learns points of the plane rather than pictures."""
+    return config.data.shape is not None and config.data.shape.is_points
+
+
+def most(config: RunConfig) -> int:
+    """Return how many pictures or points are drawn at once at most."""
+    return MOST_POINTS if is_points(config) else MOST
+
+
+def fitted(knob: Knob, value: float) -> float:
+    """Bring a value within a knob's range, and to a whole number where it takes only those."""
+    value = max(knob.low, min(knob.high, value))
+    return round(value) if knob.whole else value

@@ -6,7 +6,7 @@ import bisect
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,8 @@ from hybridstudio import pictures
 from hybridstudio.messages import Frame, Images
 from hybridstudio.pictures import Raster
 
-Row = Literal["x_t", "x0", "eps"]
-ROWS: dict[Row, str] = {"x_t": "noisy picture", "x0": "predicted clean picture",
-                        "eps": "predicted noise"}
+Row = str  # one of ROWS, or the name of something further that a family shows
+ROWS: tuple[Row, ...] = ("x_t", "x0", "eps")
 
 LIMIT = 512 << 20  # bytes of pictures kept; 1,000 steps of 64 pictures in colour are more
 SMALLEST_EXPORT = 64  # pixels: smaller pictures are enlarged by a whole number in a file
@@ -39,6 +38,7 @@ class Film:
         self._frames: list[Frame] = []
         self._stride = 1
         self._bytes = 0
+        self.rows: tuple[Row, ...] = ()  # all that any frame had to show
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -54,6 +54,8 @@ class Film:
             self._bytes -= _size(self._frames.pop())  # it was kept only for being the newest
         self._frames.append(frame)
         self._bytes += _size(frame)
+        if fresh := [row for row in rows_of(frame) if row not in self.rows]:
+            self.rows = tuple(sorted((*self.rows, *fresh), key=_place))
         while self._bytes > self._limit and len(self._frames) > 8:
             self._stride *= 2
             last = self._frames[-1]
@@ -76,18 +78,52 @@ class Film:
         place = bisect.bisect_right(self._frames, step, key=lambda frame: frame.step) - 1
         return self._frames[max(0, place)] if self._frames else None
 
-    def at_level(self, t: float) -> Frame | None:
-        """Return the first frame that is no noisier than t, or the newest so far."""
-        return next((frame for frame in self._frames if frame.t <= t), self.last)
+    def like(self, other: Frame) -> Frame | None:
+        """Return the frame at the place of one of another drawing.
+
+        That is the same step where its noise level is the same, or else the first frame that is no
+        noisier, or the newest so far.
+        """
+        same = self.at(other.step)
+        if same is not None and same.t == other.t:
+            return same
+        return next((frame for frame in self._frames if frame.t <= other.t), self.last)
 
 
 def _size(frame: Frame) -> int:
-    return sum(images.nbytes for images in (frame.x_t, frame.x0, frame.eps) if images is not None)
+    arrays = [frame.x_t, frame.x0, frame.eps, *frame.extra.values(), *frame.points.values()]
+    return sum(array.nbytes for array in arrays if array is not None)
+
+
+def _place(row: Row) -> int:
+    return ROWS.index(row) if row in ROWS else len(ROWS)
+
+
+def rows_of(frame: Frame) -> tuple[Row, ...]:
+    """Return what a frame has to show; what is drawn in one pass is its own prediction."""
+    known = ("x_t",) if frame.steps == 0 else tuple(
+        row for row in ROWS if getattr(frame, row) is not None)
+    return known + tuple(frame.extra)
+
+
+def says(row: Row, frame: Frame) -> str:
+    """Tell in words what a row shows."""
+    what = "points" if frame.points else "picture"
+    if frame.steps == 0 and row == "x_t":
+        return what
+    return {"x_t": f"noisy {what}", "x0": f"predicted clean {what}",
+            "eps": "predicted noise"}.get(row, row)
+
+
+def pictures_in(frame: Frame, row: Row) -> Images | None:
+    """Return a row's pictures, None where the frame has none."""
+    found: Images | None = getattr(frame, row) if row in ROWS else frame.extra.get(row)
+    return found
 
 
 def row_of(frame: Frame, row: Row, only: int | None = None) -> Images:
     """Return one row's pictures, all or only one of them; middle grey where there are none."""
-    images: Images | None = getattr(frame, row)
+    images = pictures_in(frame, row)
     if images is None:
         images = np.full_like(frame.x_t, pictures.BACKGROUND[0])
     return images if only is None else images[only:only + 1]
@@ -127,14 +163,18 @@ def write_arrays(
 ) -> None:
     """Write raw frames as .npz: x_t, x0, eps (K, N, H, W, C) uint8; t, step, nfe (K,); settings.
 
-    `check` is called before each array and may raise to cancel. Raises UsageError where `path`
-    exists and `overwrite` is False.
+    Points of the plane come besides as points/x_t and so on, (K, N, 2) float32. `check` is called
+    before each array and may raise to cancel. Raises UsageError where `path` exists and
+    `overwrite` is False.
     """
     with pictures.complete(path, overwrite) as file:
         arrays: dict[str, Any] = {}
-        for row in ROWS:
+        for row in dict.fromkeys((*ROWS, *(name for frame in frames for name in frame.extra))):
             check()
             arrays[row] = np.stack([row_of(frame, row) for frame in frames])
+        for row in frames[0].points:
+            if all(row in frame.points for frame in frames):
+                arrays[f"points/{row}"] = np.stack([frame.points[row] for frame in frames])
         for name in ("t", "step", "nfe", "noise", "log_snr"):
             arrays[name] = np.array([getattr(frame, name) for frame in frames])
         check()

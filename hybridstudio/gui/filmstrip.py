@@ -14,6 +14,7 @@ from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from hybridstudio.config import DataConfig
 from hybridstudio.gui import theme
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Images
@@ -40,6 +41,11 @@ def pictures_of(path: Path, size: int | None, channels: int | None, count: int) 
             page_of = grid.swapaxes(1, 2).reshape(-1, size, size, 3)[:count]
             return page_of[..., :1] if channels == 1 else page_of
     return page[None]
+
+
+def picture_side(data: DataConfig) -> int | None:
+    """Return the side of a sheet's pictures; None where one cloud of points fills it."""
+    return None if data.shape is None or data.shape.is_points else data.size
 
 
 class FilmStrip(QWidget):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
+from html import escape
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, QSizeF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QIcon,
@@ -23,7 +24,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from hybridstudio.gui import mosaic, theme
-from hybridstudio.gui.film import ROWS, Row, row_of
+from hybridstudio.gui.film import ROWS, Row, pictures_in, row_of, says
 from hybridstudio.gui.images import to_qimage
 from hybridstudio.gui.mosaic import Grid
 from hybridstudio.gui.theme import GRID
@@ -37,19 +38,29 @@ _SIDE_LABEL, _TOP_LABEL = 96, 28  # room for a label in points
 
 @dataclass(frozen=True)
 class Block:
-    """Where one row of pictures lies, in points; its label, and its pixels where it has any."""
+    """Where one row of pictures lies, in points; its label, and its pixels where it has any.
+
+    `scale` is how many points a pixel of its grid takes.
+    """
 
     row: Row
     label: QRectF
     words: QTextDocument
     origin: QPointF
     grid: Grid
+    scale: float
     image: QImage | None = None
+
+    @property
+    def place(self) -> QRectF:
+        """Where the whole row lies, in points."""
+        return QRectF(self.origin, QSizeF(*self.grid.size) * self.scale)
 
 
 class FilmView(QWidget):
     """Shows a frame's rows as large as they fit, stacked or side by side, whichever is larger.
 
+    Pictures are enlarged by whole numbers, clouds of points to what room there is.
     `scrubbed` tells steps to move by (the wheel), `pointed` what lies under the mouse in words,
     `enlarged` whether one is shown alone, `scaled` the zoom in words.
     `painted_at` is the time (perf_counter) at which painting last ended.
@@ -63,7 +74,7 @@ class FilmView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.painted_at = 0.0
-        self.rows: tuple[Row, ...] = tuple(ROWS)
+        self.rows: tuple[Row, ...] = ROWS
         self.current = 0
         self.alone = False  # whether only the current picture is shown
         self.empty = ""  # what is said where there is no frame
@@ -130,15 +141,18 @@ class FilmView(QWidget):
         count, height, width, _ = frame.x_t.shape
         ratio = self.devicePixelRatioF()
         shape = (1 if self.alone else count, height, width)
-        wanted = (shape, ratio, self.rows, self.size(), theme.palette().dark)
+        words = tuple(says(row, frame) for row in self.rows)
+        wanted = (shape, ratio, self.rows, words, self.size(), theme.palette().dark)
         if wanted != self._placed_for:
-            stacked = self._arranged(shape, ratio, across=False)
-            across = self._arranged(shape, ratio, across=True)
-            is_larger = across and across[0].grid.zoom > stacked[0].grid.zoom
+            is_cloud = bool(frame.points)
+            stacked = self._arranged(shape, ratio, words, is_cloud, across=False)
+            across = self._arranged(shape, ratio, words, is_cloud, across=True)
+            is_larger = across and _size(across[0]) > _size(stacked[0])
             self._places, self._placed_for = across if is_larger else stacked, wanted
         return self._places
 
-    def _arranged(self, shape: tuple[int, int, int], ratio: float, across: bool) -> list[Block]:
+    def _arranged(self, shape: tuple[int, int, int], ratio: float, words: tuple[str, ...],
+                  is_cloud: bool, across: bool) -> list[Block]:
         count = len(self.rows)
         if not count:
             return []
@@ -146,9 +160,13 @@ class FilmView(QWidget):
         room: tuple[float, float] = (wide - _SIDE_LABEL, (high - (count - 1) * GRID) / count)
         if across:
             room = ((wide - (count - 1) * 2 * GRID) / count, high - _TOP_LABEL)
-        pixels = (int(max(1, room[0]) * ratio), int(max(1, room[1]) * ratio))
-        grid = mosaic.fitting(*shape, pixels, gap=round(2 * ratio))
-        size = QPointF(*grid.size) / ratio
+        if is_cloud:  # smooth anyway: it takes all the room
+            grid = Grid(1, *shape[1:], columns=1, zoom=1, gap=0)
+            scale = max(1.0, min(room)) / max(shape[1:])
+        else:
+            pixels = (int(max(1, room[0]) * ratio), int(max(1, room[1]) * ratio))
+            grid, scale = mosaic.fitting(*shape, pixels, gap=round(2 * ratio)), 1 / ratio
+        size = QPointF(*grid.size) * scale
         step = QPointF(size.x() + 2 * GRID, 0) if across else QPointF(0, size.y() + GRID)
         whole = size + step * (count - 1)
         extra = QPointF(0, _TOP_LABEL) if across else QPointF(_SIDE_LABEL, 0)
@@ -160,30 +178,30 @@ class FilmView(QWidget):
             label = (QRectF(origin.x(), origin.y() - _TOP_LABEL, room[0], _TOP_LABEL) if across
                      else QRectF(origin.x() - _SIDE_LABEL, origin.y(), _SIDE_LABEL - GRID,
                                  max(size.y(), 1.0)))
-            words = self._label(row, label.width(), across)
+            told = self._label(row, words[index], label.width(), across)
             if not across:
-                label.translate(0, max(0.0, (label.height() - words.size().height()) / 2))
-            blocks.append(Block(row, label, words, origin, grid))
+                label.translate(0, max(0.0, (label.height() - told.size().height()) / 2))
+            blocks.append(Block(row, label, told, origin, grid, scale))
         return blocks
 
-    def _label(self, row: Row, width: float, across: bool) -> QTextDocument:
+    def _label(self, row: Row, words: str, width: float, across: bool) -> QTextDocument:
         colours = theme.palette()
-        words = f"<span style='color:{colours.muted}'>{ROWS[row]}</span>"
-        maths = (f"<span style='font-family:serif;font-size:15pt;color:{colours.text}'>"
-                 f"{MATHS[row]}</span>")
+        told = f"<span style='color:{colours.muted}'>{escape(words)}</span>"
+        if row in MATHS:
+            told = (f"<span style='font-family:serif;font-size:15pt;color:{colours.text}'>"
+                    f"{MATHS[row]}</span>{'&nbsp; ' if across else '<br>'}{told}")
         text = QTextDocument()
         text.setDocumentMargin(0)
         text.setDefaultFont(self.font())
         text.setTextWidth(width)
-        text.setHtml(f"{maths}&nbsp; {words}" if across else f"{maths}<br>{words}")
+        text.setHtml(told)
         return text
 
     def _composed(self, frame: Frame) -> list[Block]:
         ground = QColor(theme.palette().canvas).rgb() & 0xFFFFFF
-        ratio = self.devicePixelRatioF()
-        return [block if getattr(frame, block.row) is None else replace(block, image=to_qimage(
-            mosaic.compose(row_of(frame, block.row, self.only()), block.grid, ground), ratio))
-            for block in self._layout(frame)]
+        return [block if pictures_in(frame, block.row) is None else replace(block, image=to_qimage(
+            mosaic.compose(row_of(frame, block.row, self.only()), block.grid, ground),
+            1 / block.scale)) for block in self._layout(frame)]
 
     # painting
 
@@ -200,14 +218,14 @@ class FilmView(QWidget):
                 return
             if not self._blocks:
                 self._blocks = self._composed(self._frame)
-                if self._blocks and (zoom := self._blocks[0].grid.zoom) != self._zoom:
-                    self._zoom = zoom
-                    QTimer.singleShot(0, self, lambda: self.scaled.emit(mosaic.scale_text(zoom)))
+                self._tell_scale()
             for block in self._blocks:
                 painter.translate(block.label.topLeft())
                 block.words.drawContents(painter)
                 painter.resetTransform()
                 if block.image is not None:
+                    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform,
+                                          bool(self._frame.points))
                     painter.drawImage(block.origin, block.image)
                 else:
                     self._paint_missing(painter, block)
@@ -217,23 +235,28 @@ class FilmView(QWidget):
         self.painted_at = time.perf_counter()
 
     def _paint_missing(self, painter: QPainter, block: Block) -> None:
-        size = QPointF(*block.grid.size) / self.devicePixelRatioF()
         painter.setPen(QColor(theme.palette().muted))
-        painter.drawText(QRectF(block.origin.x(), block.origin.y(), size.x(), size.y()),
-                         Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
+        painter.drawText(block.place, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
                          "none at this step")
 
+    def _tell_scale(self) -> None:
+        """Tell the zoom once it is another; not while painting, as who hears it lays out anew."""
+        if self._blocks and self._frame is not None:
+            zoom = 0 if self._frame.points else self._blocks[0].grid.zoom
+            if zoom != self._zoom:
+                self._zoom = zoom
+                words = mosaic.scale_text(zoom) if zoom else ""
+                QTimer.singleShot(0, self, lambda: self.scaled.emit(words))
+
     def _place(self, block: Block, index: int) -> QRectF:
-        ratio = self.devicePixelRatioF()
-        left, top, width, height = block.grid.place(index)
-        return QRectF(block.origin.x() + left / ratio, block.origin.y() + top / ratio,
-                      width / ratio, height / ratio)
+        left, top, width, height = (side * block.scale for side in block.grid.place(index))
+        return QRectF(block.origin.x() + left, block.origin.y() + top, width, height)
 
     # mouse
 
     def _under(self, position: QPointF) -> tuple[Block, int, int, int] | None:
         for block in self._blocks:
-            place = (position - block.origin) * self.devicePixelRatioF()
+            place = (position - block.origin) / block.scale
             if found := block.grid.at(place.x(), place.y()):
                 index, x, y = found
                 return block, self.current if self.alone else index, x, y
@@ -241,12 +264,15 @@ class FilmView(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Tell what lies under the mouse."""
-        found = self._under(event.position())
-        if found is None or self._frame is None or getattr(self._frame, found[0].row) is None:
+        found, frame = self._under(event.position()), self._frame
+        if found is None or frame is None or pictures_in(frame, found[0].row) is None:
             return self.pointed.emit("")
         block, index, x, y = found
-        value = ", ".join(map(str, row_of(self._frame, block.row)[index, y, x].tolist()))
-        self.pointed.emit(f"{ROWS[block.row]} {index + 1} · x {x}, y {y} · value {value}")
+        if frame.points:
+            count = len(frame.points["x_t"])
+            return self.pointed.emit(f"{says(block.row, frame)} · {count:,} points")
+        value = ", ".join(map(str, row_of(frame, block.row)[index, y, x].tolist()))
+        self.pointed.emit(f"{says(block.row, frame)} {index + 1} · x {x}, y {y} · value {value}")
 
     def leaveEvent(self, event: QEvent) -> None:
         """Nothing lies under the mouse any more."""
@@ -288,6 +314,10 @@ def symbol(row: Row, ratio: float) -> tuple[QIcon, QSize]:
     with QPainter(pixmap) as painter:
         text.drawContents(painter)
     return QIcon(pixmap), size
+
+
+def _size(block: Block) -> float:
+    return block.grid.picture[0] * block.scale
 
 
 def _on_pixel(place: QPointF, ratio: float) -> QPointF:

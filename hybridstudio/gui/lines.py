@@ -40,6 +40,7 @@ class Line:
         self.steps: Numbers = NONE
         self.seconds: Numbers = NONE
         self.values: Numbers = NONE
+        self.is_positive = True  # so that all of it shows on a logarithmic axis
         self._clock: Numbers | None = None
         # Samples without a number leave gaps; the arrays that come here are thin already.
         self.raw, self.smooth = (
@@ -75,6 +76,7 @@ class Line:
                 self.values[-64:], values[-64:], equal_nan=True):
             return False
         self.steps, self.seconds, self.values = steps, seconds, values
+        self.is_positive = bool(np.fmin.reduce(values, initial=np.inf) > 0)
         self._clock = None
         return True
 

@@ -37,7 +37,7 @@ def open_path(window: Window, path: Path) -> None:
         _restore(window, found.settings)
     else:
         window.show_page("denoise")
-        window.panel(DenoisePanel).form.start.open(found.path)
+        window.panel(DenoisePanel).start_from(found.path)
 
 
 def _restore(window: Window, settings: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ thinned before pyqtgraph sees them (pen width 1; wider pens are nine times slowe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from hybridstudio.gui import theme
 from hybridstudio.gui.askfile import ask_file
 from hybridstudio.gui.axes import Axis
 from hybridstudio.gui.curves import Numbers, nearest, span
+from hybridstudio.gui.flow import Flow
 from hybridstudio.gui.lines import Against, Line, Mark
 from hybridstudio.gui.plotfiles import picture, write_plot
 from hybridstudio.gui.theme import GRID
@@ -29,6 +30,9 @@ from hybridstudio.telling import duration, number
 __all__ = ["CurvePlot", "Mark"]
 
 MOST_MARKS = 100  # the newest ones are drawn
+MOST_CHIPS = 8  # entries of a legend; more curves are told apart by the mouse
+MOST_READ = 12  # lines of the readout
+LINEAR = "linear: not all above 0"
 
 
 class CurvePlot(QWidget):
@@ -47,7 +51,8 @@ class CurvePlot(QWidget):
         self._curves: dict[str, Line] = {}
         self._marks: tuple[Mark, ...] = ()
         self._verticals: list[pg.InfiniteLine] = []
-        self._weight, self._log = 0.0, log
+        self._weight, self._wants_log, self._log = 0.0, log, log
+        self._spell: Callable[[float], str] = number
         self._against: Against = "steps"
         self._at: float | None = None  # where the mouse reads
         self._follows = True  # the view shows everything, until the user zooms
@@ -71,8 +76,7 @@ class CurvePlot(QWidget):
 
         self._later = QTimer(self, singleShot=True, interval=after)  # many numbers, one drawing
         self._later.timeout.connect(self.refresh)
-        self._legend = QHBoxLayout()
-        self._legend.setSpacing(0)
+        self._legend = Flow()
         self._readout = theme.say(QLabel(), "muted")
         menu_button = QToolButton()
         menu_button.setText("⋯")
@@ -85,8 +89,7 @@ class CurvePlot(QWidget):
         self._head.setSpacing(GRID)
         self._heading = theme.say(QLabel(title), "heading")
         self._head.addWidget(self._heading)
-        self._head.addLayout(self._legend)
-        self._head.addStretch(1)
+        self._head.addLayout(self._legend, 1)
         self._head.addWidget(self._readout)
         self._head.addWidget(menu_button)
         column = QVBoxLayout(self)
@@ -102,6 +105,7 @@ class CurvePlot(QWidget):
         self._reading.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         theme.changed.connect(self._paint)
         self.set_title(title)
+        self._left.setLogMode(x=False, y=log)
         self._paint()
         self._fit()
 
@@ -169,10 +173,17 @@ class CurvePlot(QWidget):
         self.refresh()
 
     def set_log(self, log: bool) -> None:
-        """Make the vertical axis logarithmic or linear; values of 0 and less leave a gap in log."""
-        self._log = log
+        """Make the vertical axis logarithmic or linear; it is linear where not all is above 0."""
+        self._wants_log = log
         self._log_action.setChecked(log)
         self._fit()
+
+    def set_spelling(self, spell: Callable[[float], str]) -> None:
+        """Say how values are written, on the axis and where they are read."""
+        if spell is not self._spell:
+            self._spell = self._left.spell = spell
+            self._left.picture = None
+            self._left.update()
 
     def set_against(self, against: Against) -> None:
         """Plot against training steps or seconds of training."""
@@ -229,15 +240,22 @@ class CurvePlot(QWidget):
         for axis in (self._left, self._bottom):
             axis.setVisible(has_any)
         on = [curve for curve in self._curves.values() if curve.is_on]
+        self._take_axis(self._wants_log and all(curve.is_positive for curve in on))
         if self._follows and on:
             self._show_all(on)
         low, high = self._plot.vb.viewRange()[0]
         columns = max(100, int(self._plot.vb.width() * self.devicePixelRatioF()))
         for curve in self._curves.values():
-            curve.chip.setVisible(len(self._curves) > 1)
+            curve.chip.setVisible(1 < len(self._curves) <= MOST_CHIPS)
             curve.draw(self._against, low, high, self._log, self._weight, columns)
         self._place_marks()
         self._tell(self._at)
+
+    def _take_axis(self, log: bool) -> None:
+        if log != self._log:
+            self._log = log
+            self._left.setLogMode(x=False, y=log)
+            self._left.picture = None
 
     def _show_all(self, on: list[Line]) -> None:
         """Set the view's range so that all of the curves is seen."""
@@ -254,7 +272,6 @@ class CurvePlot(QWidget):
     def _fit(self) -> None:
         """Show everything again: after a double click, another axis, a curve switched on."""
         self._follows = True
-        self._left.setLogMode(x=False, y=self._log)
         if self._against == "steps":
             self._bottom.show_steps()
         else:
@@ -304,16 +321,25 @@ class CurvePlot(QWidget):
         self._at = at
         on = [curve for curve in self._curves.values() if curve.is_on]
         self._reading.setVisible(at is not None and bool(on))
-        self._readout.setText(number(float(on[0].values[-1])) if len(on) == 1 else "")
+        said = [self._spell(float(on[0].values[-1]))] if len(on) == 1 else []
+        if len(self._curves) > MOST_CHIPS:
+            said.append(f"{len(self._curves)} curves")
+        if self._wants_log and not self._log:
+            said.append(LINEAR)
+        self._readout.setText(" · ".join(said))
         if at is None or not on:
             return
         first, lines = on[0], []
         index = nearest(first.x(self._against), at)
         lines.append(f"step {first.steps[index]:,} · {duration(float(first.seconds[index]))}")
-        for curve in on:
-            value = number(float(curve.values[nearest(curve.x(self._against), at)]))
+        read = [(float(curve.values[nearest(curve.x(self._against), at)]), curve) for curve in on]
+        if len(read) > MOST_READ:  # the largest say most
+            read.sort(key=lambda pair: pair[0] if pair[0] == pair[0] else -np.inf, reverse=True)
+        for value, curve in read[:MOST_READ]:
             dot = f"<span style='color:{curve.shade}'>●</span>"
-            lines.append(f"{dot} {escape(curve.label)} {value}")
+            lines.append(f"{dot} {escape(curve.label)} {self._spell(value)}")
+        if len(read) > MOST_READ:
+            lines.append(f"and {len(read) - MOST_READ} more")
         if mark := self._mark_near(at):
             lines.append(f"<b>{escape(mark.text)}</b>")
         self._reading.setText("<br>".join(lines))
@@ -338,7 +364,7 @@ class CurvePlot(QWidget):
         self._time_action = menu.addAction("Against time")
         for action in (self._log_action, self._time_action):
             action.setCheckable(True)
-        self._log_action.setChecked(self._log)
+        self._log_action.setChecked(self._wants_log)
         self._log_action.triggered.connect(self.set_log)
         self._time_action.triggered.connect(
             lambda on: self.set_against("time" if on else "steps"))

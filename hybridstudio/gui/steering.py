@@ -6,11 +6,11 @@ from pathlib import Path
 
 from hybridstudio import runs
 from hybridstudio.gui.jobs import Lane
-from hybridstudio.gui.wishes import Pause, Save, Stop
+from hybridstudio.gui.wishes import Pause, Save, Step, Stop
 
 
-def steer(wish: Stop | Pause | Save, lane: Lane, trained: Path | None) -> None:
-    """Stop, pause or save the training of a run; `trained` is the one that `lane` does.
+def steer(wish: Stop | Pause | Save | Step, lane: Lane, trained: Path | None) -> None:
+    """Stop, pause, save or step the training of a run; `trained` is the one that `lane` does.
 
     Raises StudioError when the folder cannot be written.
     """
@@ -25,6 +25,8 @@ def steer(wish: Stop | Pause | Save, lane: Lane, trained: Path | None) -> None:
             runs.post(run, "stop")
         case Save():
             runs.post(run, "save")
+        case Step(network=network, count=count):
+            runs.post(run, f"step-{network}-{count}")
         case Pause(on=on) if ours and not run.is_dir():  # its data is still being prepared
             lane.pause(on)
         case Pause(on=True):

@@ -108,6 +108,12 @@ class Timeline(QWidget):
         if steps == 0:
             self.stop()
 
+    def set_one_pass(self, on: bool) -> None:
+        """Take away all that goes through steps, where pictures come in one pass."""
+        for widget in (self.back, self.play, self.forward, self.slider, self.speed, self.curve,
+                       self.curve.quantity):
+            widget.setVisible(not on)
+
     def set_levels(self, frames: Sequence[Frame]) -> None:
         """Draw the noise level of frames under the slider."""
         self.curve.set_levels(frames, self.slider.maximum())
@@ -130,6 +136,17 @@ class Timeline(QWidget):
         """Go some steps back or on, as a user does."""
         self.stop()
         self.slider.setValue(self.slider.value() + by)
+
+    def takes(self, key: Qt.Key) -> bool:
+        """Do what a key asks for; returns whether it is one of those heard here."""
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_Up: 1,
+                 Qt.Key.Key_PageUp: -5, Qt.Key.Key_PageDown: 5,
+                 Qt.Key.Key_Home: -1_000_000, Qt.Key.Key_End: 1_000_000}
+        if key in steps:
+            self.step(steps[key])
+        elif key == Qt.Key.Key_Space:
+            self.toggle()
+        return key in steps or key == Qt.Key.Key_Space
 
     def toggle(self) -> None:
         """Play from here, from the beginning when at the end, or pause."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -10,6 +12,7 @@ from hybridstudio.gui.theme import GRID
 from hybridstudio.runs import Run
 
 _PARTS = 1000  # of the bar
+STEPS = (1, 10)  # that one player may make alone
 
 
 class TrainControls(QWidget):
@@ -21,6 +24,7 @@ class TrainControls(QWidget):
     stopped = Signal()
     saved = Signal()
     sampled = Signal()
+    stepped = Signal(str, int)  # one player's network, and how many steps it makes alone
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,6 +55,13 @@ class TrainControls(QWidget):
         column.setSpacing(GRID)
         column.addWidget(self.bar)
         column.addLayout(buttons)
+        self._players: tuple[str, ...] = ()
+        self.alone = QWidget()
+        self._alone = QHBoxLayout(self.alone)
+        self._alone.setContentsMargins(0, 0, 0, 0)
+        self._alone.setSpacing(GRID)
+        self.alone.hide()
+        column.addWidget(self.alone)
 
     def tell(self, share: float, words: str) -> None:
         """Show how far the run is, a share of 1, and say it."""
@@ -66,13 +77,40 @@ class TrainControls(QWidget):
         for button, shown in (
                 (self.pause, training), (self.stop, training), (self.save, training),
                 (self.resume, resumable), (self.longer, is_done),
-                (self.sample, training or is_drawing or bool(run.checkpoints))):
+                (self.sample, bool(run.config.model.samplers) and (
+                    training or is_drawing or bool(run.checkpoints)))):
             if button.isVisibleTo(self) != shown:
                 button.setVisible(shown)
         self.sample.setEnabled(not is_cancelling)
+        self._offer_steps(run.config.model.networks if run.config.model.adversarial else ())
+        self.alone.setVisible(training and is_paused and bool(self._players))
         _name(self.pause, *(("Continue", "play") if is_paused else ("Pause", "pause")))
         _name(self.sample, *(("Cancel drawing", "close") if is_drawing else (
             "Sample now", "image")))
+
+    def _offer_steps(self, players: tuple[str, ...]) -> None:
+        """Let each of the players learn alone while the training waits, to see what that does."""
+        if players == self._players:
+            return
+        self._players = players
+        while (item := self._alone.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.deleteLater()
+        for player in players:
+            name = player.replace("_", " ")
+            for count in STEPS:
+                words = f"Step {name}" if count == STEPS[0] else f"×{count}"
+                times = "one step" if count == 1 else f"{count} steps"
+                button = _button(words, "step-forward", f"Let the {name} alone learn for {times}, "
+                                 "the others as they are")
+                button.setAccessibleName(f"Step {name} ×{count}")
+                button.clicked.connect(partial(self._step, player, count))
+                self._alone.addWidget(button)
+            self._alone.addSpacing(GRID)
+        self._alone.addStretch(1)
+
+    def _step(self, player: str, count: int, _checked: bool = False) -> None:
+        self.stepped.emit(player, count)
 
 
 def _button(text: str, icon: str, says: str, primary: bool = False) -> QPushButton:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -23,7 +23,10 @@ SMOOTHING = 30  # where the slider stands at first, of 100: some 8 points
 
 
 class TrainInspector(QWidget):
-    """Facts in two columns; `smoothing`, `log` and `against` tell what a user sets for curves."""
+    """Facts and newest values in two columns, and how curves are drawn.
+
+    `smoothing`, `log` and `against` tell what a user sets for them.
+    """
 
     smoothing = Signal(float)  # weight of the moving average, in [0, 1)
     log = Signal(bool)
@@ -42,6 +45,11 @@ class TrainInspector(QWidget):
             grid.addWidget(theme.say(QLabel(name), "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(self._facts[name], row, 1)
         grid.setColumnStretch(1, 1)
+        self._values = QGridLayout()
+        self._values.setHorizontalSpacing(2 * GRID)
+        self._values.setColumnStretch(1, 1)
+        self._newest: list[QLabel] = []
+        self._shape: list[tuple[str, list[str]]] = []  # titles and labels of the newest values
 
         slider = QSlider(Qt.Orientation.Horizontal)
         slider.setRange(0, 100)
@@ -71,6 +79,7 @@ class TrainInspector(QWidget):
         self._column.setSpacing(GRID)
         self._column.addWidget(theme.say(QLabel("Progress"), "heading"))
         self._column.addWidget(self._page)
+        self._column.addLayout(self._values)
         self._column.addSpacing(2 * GRID)
         self._column.addWidget(theme.say(QLabel("Curves"), "heading"))
         self._column.addLayout(curves)
@@ -86,6 +95,38 @@ class TrainInspector(QWidget):
         """Write the run's numbers; those that are not given show a dash."""
         for name, label in self._facts.items():
             label.setText(facts.get(name) or "–")
+
+    def tell_newest(self, groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> None:
+        """Write the newest values of curves under the titles of their groups: label, value."""
+        shape = [(title, [label for label, _ in rows]) for title, rows in groups]
+        if shape != self._shape:
+            self._shape = shape
+            self._build_newest()
+        texts = [text for _, rows in groups for _, text in rows]
+        for label, text in zip(self._newest, texts, strict=True):
+            label.setText(text)
+
+    def newest(self) -> dict[str, str]:
+        """Return the newest values as they are shown."""
+        return {label.accessibleName(): label.text() for label in self._newest}
+
+    def _build_newest(self) -> None:
+        while (item := self._values.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.deleteLater()
+        self._newest = []
+        for title, labels in self._shape:
+            heading = theme.say(QLabel(title), "heading")
+            heading.setContentsMargins(0, GRID, 0, 0)
+            self._values.addWidget(heading, self._values.rowCount(), 0, 1, 2)
+            for label in labels:
+                value = theme.say(QLabel(), "number")
+                value.setAccessibleName(f"{title}: {label}")
+                row = self._values.rowCount()
+                name = theme.say(QLabel(label[:1].upper() + label[1:]), "muted")
+                self._values.addWidget(name, row, 0)
+                self._values.addWidget(value, row, 1)
+                self._newest.append(value)
 
     def told(self) -> dict[str, str]:
         """Return the numbers as they are shown."""

@@ -38,6 +38,7 @@ from hybridstudio.gui.wishes import (
     Pause,
     Save,
     SetUp,
+    Step,
     Stop,
     Tell,
     Wish,
@@ -207,7 +208,7 @@ class Window(QMainWindow):
 
     def _grant(self, wish: Wish, asker: Panel | None) -> None:
         match wish:
-            case Stop() | Pause() | Save():
+            case Stop() | Pause() | Save() | Step():
                 steering.steer(wish, self.training, self.trained)
                 self._show_title()
             case Cancel():

@@ -38,6 +38,15 @@ class Save:
 
 
 @dataclass(frozen=True)
+class Step:
+    """Let one network alone learn for `count` steps in the training of `run`, which is paused."""
+
+    run: Path
+    network: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
 class Cancel:
     """End the interactive work that the panel asked for."""
 
@@ -71,4 +80,4 @@ class Tell:
     what: Notice | StudioError
 
 
-Wish = Stop | Pause | Save | Cancel | Open | SetUp | Look | Tell
+Wish = Stop | Pause | Save | Step | Cancel | Open | SetUp | Look | Tell

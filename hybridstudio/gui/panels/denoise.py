@@ -20,15 +20,16 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from hybridstudio import commands, pictures, runs, telling
+from hybridstudio import commands, pictures, runs
 from hybridstudio.errors import StudioError
+from hybridstudio.gui import drawwords
 from hybridstudio.gui.anatomy import Panel, alone
 from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.drawform import DrawForm
-from hybridstudio.gui.drawing import DrawSettings
+from hybridstudio.gui.drawing import DrawSettings, is_points, offers
 from hybridstudio.gui.export import ExportButton
-from hybridstudio.gui.film import Film
+from hybridstudio.gui.film import ROWS, Film
 from hybridstudio.gui.filmbar import FilmBar
 from hybridstudio.gui.filmview import FilmView
 from hybridstudio.gui.startpicture import dropped_picture
@@ -46,7 +47,8 @@ class DenoisePanel(Panel):
     TITLE = "Denoise"
     SAYS = "Watch pictures come out of noise, step by step."
     HELP = (
-        "<p>A diffusion model begins with pure noise and removes a little of it in each step.</p>"
+        "<p>A diffusion model begins with pure noise and removes a little of it in each step; a "
+        "GAN or a VAE draws in one pass.</p>"
         "<p><b>x<sub>t</sub></b> is the noisy picture at noise level t, <b>x\u0302<sub>0</sub></b> "
         "the clean picture the network expects from there, <b>ε\u0302</b> the noise it sees.</p>"
         "<p>Draw with Ctrl+Return. Scrub with the slider, the arrow keys, the wheel, Home and End; "
@@ -63,7 +65,7 @@ class DenoisePanel(Panel):
         self._is_drawing = False
         self._void = False  # what is still told is of a run that is not shown any more
         self._left: float | None = None  # seconds that drawing still takes
-        self._level: float | None = None  # the t a user scrubbed to; None follows the newest
+        self._place: Frame | None = None  # where a user scrubbed to; None follows the newest
         self.view = FilmView()
         self.bar = FilmBar()
         self.timeline = Timeline()
@@ -144,7 +146,18 @@ class DenoisePanel(Panel):
         self._is_awaited = path is not None and run is None and error is None
         if run is not None and (is_other or _offers(run) != _offers(before)):
             self.form.show_run(run, keep=not is_other)
+        if is_other:
+            self._show_anatomy()
         self._show_state()
+
+    def start_from(self, path: Path) -> None:
+        """Start from a picture of the user's; a model that begins with none says so."""
+        if self._run is not None and "image" not in offers(self._run):
+            self.notice.tell(Notice(f"{self._run.name} starts from no picture",
+                                    "only a model that removes noise step by step does",
+                                    "choose a diffusion model in the library", "warning"))
+        else:
+            self.form.start.open(path)
 
     def restore(self, settings: dict[str, Any]) -> None:
         """Take the settings of a picture's file for the run that is shown, and draw nothing yet.
@@ -155,14 +168,7 @@ class DenoisePanel(Panel):
             return
         self.form.apply(self.form.settings().restored(settings, self._run))
         self._redraw.stop()  # a dropped file never starts anything
-        name = settings.get("run", self._run.name)
-        if name == self._run.name:
-            self.notice.tell(Notice(f"The settings of a picture of {name} are back",
-                                    fix="press Draw to make it again"))
-        else:
-            self.notice.tell(Notice(f"These settings come from a picture of {name}",
-                                    f"{self._run.name} is chosen now, so it draws other pictures",
-                                    f"choose {name} in the library", "warning"))
+        self.notice.tell(drawwords.restored(settings.get("run", self._run.name), self._run))
 
     def _leave_drawing(self) -> None:
         """Take all frames away; what is still being drawn is given up."""
@@ -171,7 +177,7 @@ class DenoisePanel(Panel):
             self._void = True
             self.requested.emit(Cancel())
         self._film.clear()
-        self._drawn, self._level, self._left, self._is_drawing = None, None, None, False
+        self._drawn, self._place, self._left, self._is_drawing = None, None, None, False
         self.view.show_frame(None)
         self.timeline.set_steps(0)
         self.timeline.set_levels([])
@@ -187,13 +193,13 @@ class DenoisePanel(Panel):
         self._asked, self._left = self.form.settings(), None
         self._is_drawing, self._void = True, False
         self._show_state()
-        self.requested.emit(self._asked.request(self._run.path))
+        self.requested.emit(self._asked.request(self._run))
 
     def copy_command(self) -> None:
         """Put the command line that draws the same on the clipboard."""
         if self._run is not None:
             settings = self.form.settings()
-            command = commands.as_command(settings.request(self._run.path),
+            command = commands.as_command(settings.request(self._run),
                                           image=str(settings.picture or "IMAGE.png"))
             QGuiApplication.clipboard().setText(command)
             self.timeline.pointed.setText("Command copied")
@@ -215,8 +221,9 @@ class DenoisePanel(Panel):
             self._redraw.start()
 
     def _can_draw(self) -> bool:
-        return self._run is not None and (bool(self._run.checkpoints)
-                                          or self._run.state == "training")
+        run = self._run
+        return run is not None and drawwords.draws(run) and (
+            bool(run.checkpoints) or run.state == "training")
 
     # --- events -----------------------------------------------------------------------------------
 
@@ -269,15 +276,17 @@ class DenoisePanel(Panel):
             self._show_readout(frame)
 
     def _on_frame(self, frame: Frame) -> None:
-        is_first = not self._film
+        is_first, rows = not self._film, self._film.rows
         self._film.add(frame)
+        if self._film.rows != rows:
+            self._offer_rows()
         self.timeline.set_steps(self._film.steps, frame.step)
         self.timeline.set_levels(list(self._film))
         if is_first:
             self._show_state()
         if self.timeline.is_playing():
             return
-        shown = frame if self._level is None else self._film.at_level(self._level)
+        shown = frame if self._place is None else self._film.like(self._place)
         if shown is not None:
             self.timeline.show_step(shown.step)
             self._show(shown)
@@ -288,7 +297,7 @@ class DenoisePanel(Panel):
         frame = self._film.at(step)
         if frame is None:
             return
-        self._level = None if frame is self._film.last else frame.t
+        self._place = None if frame is self._film.last else frame
         self._show(frame)
 
     def _show(self, frame: Frame) -> None:
@@ -296,28 +305,15 @@ class DenoisePanel(Panel):
         self._show_readout(frame)
 
     def _show_readout(self, frame: Frame) -> None:
-        t = round(frame.t)
-        levels = self._run.config.model.timesteps if self._run else t
-        said = [f"t = {t:,} of {levels:,}", f"step {frame.step:,} of {frame.steps:,}"]
-        if self._is_drawing and self._left is not None and self._left >= 1:
-            said.append(f"{telling.duration(round(self._left))} left")
-        said += [f"{frame.nfe:,} evaluations"]
-        self.timeline.readout.setText("  ·  ".join(said))
+        levels = self._run.config.model.levels if self._run else 0
+        left = self._left if self._is_drawing else None
+        self.timeline.readout.setText(drawwords.readout(frame, levels, left))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Scrub, play and enlarge with the keys that no field takes."""
-        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_Up: 1,
-                 Qt.Key.Key_PageUp: -5, Qt.Key.Key_PageDown: 5}
-        key = Qt.Key(event.key())
-        if key in steps:
-            self.timeline.step(steps[key])
-        elif key in (Qt.Key.Key_Home, Qt.Key.Key_End):
-            self.timeline.step((1 if key == Qt.Key.Key_End else -1) * 1_000_000)
-        elif key == Qt.Key.Key_Space:
-            self.timeline.toggle()
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        if Qt.Key(event.key()) in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.view.show_alone(not self.view.alone)
-        else:
+        elif not self.timeline.takes(Qt.Key(event.key())):
             super().keyPressEvent(event)
 
     # --- state ------------------------------------------------------------------------------------
@@ -334,24 +330,31 @@ class DenoisePanel(Panel):
         self.view.update()
 
     def _empty_words(self) -> str:
-        if self._is_awaited and self._path is not None:
-            return (f"Getting {self._path.name} ready…\n"
-                    "There is something to draw from once its training has begun.")
-        if self._run is None:
-            return "Choose a model in the library to watch it turn noise into pictures."
-        if self._is_drawing:
-            return f"Getting {self._run.name} ready…"
-        if not self._can_draw():
-            return (f"{self._run.name} has no checkpoint to draw from yet.\n"
-                    "Let it train until its first save.")
-        return f"Press Draw to watch {self._run.name} turn noise into pictures (Ctrl+Return)."
+        awaited = self._path.name if self._is_awaited and self._path is not None else ""
+        return drawwords.why_empty(self._run, awaited, self._is_drawing, self._can_draw())
+
+    def _show_anatomy(self) -> None:
+        """Show what belongs to this kind of model: one that draws nothing has no settings."""
+        draws = drawwords.draws(self._run)
+        for part in (self.bar, self._transport, self._toggle, self.export, self.copy):
+            part.setVisible(draws)
+        self._inspector.setVisible(draws and self._toggle.isChecked())
+        self._offer_rows()
+
+    def _offer_rows(self) -> None:
+        """Offer the rows that the frames have; before there are any, those that are to come."""
+        config = self._run.config if self._run is not None else None
+        has_levels = config is None or config.model.levels > 0
+        self.bar.offer(self._film.rows or (ROWS if has_levels else ROWS[:1]),
+                       has_many=config is None or not is_points(config))
+        self.timeline.set_one_pass(self._film.steps == 0 and not has_levels)
 
     def _material(self) -> dict[str, Any]:
         """Gather what an export is made from, as it stands now."""
         frame = self.view.frame_shown()
-        told = (self._drawn or DrawSettings()).told()
+        told: dict[str, Any] = {}
         if self._run is not None:
-            told["run"] = self._run.name
+            told = (self._drawn or DrawSettings()).told(self._run) | {"run": self._run.name}
         if frame is not None:
             told |= {"frame": frame.step, "t": float(frame.t)}
         return {"film": self._film, "frame": frame, "rows": self.view.rows,
@@ -361,7 +364,8 @@ class DenoisePanel(Panel):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take a picture to start from; one that carries settings is the window's to restore."""
-        path = dropped_picture(event) if self._run is not None else None
+        takes = self._run is not None and "image" in offers(self._run)
+        path = dropped_picture(event) if takes else None
         if path is not None and pictures.read_settings(path) is None:
             event.acceptProposedAction()
         else:

@@ -12,27 +12,25 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
-from hybridstudio import commands, telling
+from hybridstudio import commands
 from hybridstudio.errors import StudioError
-from hybridstudio.gui import theme
+from hybridstudio.gui import curvegroups, theme, trainfacts
 from hybridstudio.gui.anatomy import Panel, alone
 from hybridstudio.gui.cannedrun import write_run
 from hybridstudio.gui.card import Card
+from hybridstudio.gui.drawing import DrawSettings
 from hybridstudio.gui.following import Following, Pace
 from hybridstudio.gui.nothing import Nothing
 from hybridstudio.gui.traincontrols import TrainControls
 from hybridstudio.gui.traininspector import TrainInspector
 from hybridstudio.gui.trainview import TrainView
-from hybridstudio.gui.wishes import Cancel, Open, Pause, Save, Stop
+from hybridstudio.gui.wishes import Cancel, Open, Pause, Save, Step, Stop
 from hybridstudio.messages import Done, Draw, Event, Notice, Progress, Resume, Saved, Started
 
 TICK, REST = 100, 1500  # ms between looks at a run that trains, and at one that does not
 SETTLED = 1000  # ms after which what was asked may have happened
 LONGER = 1.5  # times as many steps
 STOPPING = "Stopping, and saving"
-STATES = {"training": "Training", "finished": "Finished", "stopped": "Stopped",
-          "interrupted": "Interrupted", "ready": "Ready to use", "broken": "Broken"}
-
 
 class TrainPanel(Panel):
     """Curves, previews and numbers of a run, and what steers its training."""
@@ -42,8 +40,10 @@ class TrainPanel(Panel):
     SAYS = "Watch a run learn: its loss, its pictures, its speed."
     HELP = ("The loss falls fast at first and then hardly at all, while the pictures go on "
             "improving: look at the previews, which are drawn from the same noise each time, and "
-            "at the loss by noise band. The faint line is what was measured, the full one its "
-            "moving average. Pause, stop and resume as you like: a run continues where it was.")
+            "at the loss by noise level. A GAN has two players whose losses do not fall: watch how "
+            "sure the discriminator is. While a GAN is paused, one player can learn alone. The "
+            "faint line is what was measured, the full one its moving average. Pause, stop and "
+            "resume as you like: a run continues where it was.")
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -79,6 +79,7 @@ class TrainPanel(Panel):
                 (self.controls.resumed, self._ask_resume),
                 (self.controls.prolonged, lambda: self._ask_resume(LONGER))):
             clicked.connect(act)
+        self.controls.stepped.connect(self._ask_step)
         self.set_transport(self.controls)
         self.inspector = TrainInspector()
         self.inspector.smoothing.connect(self.view.set_smoothing)
@@ -196,7 +197,9 @@ class TrainPanel(Panel):
     def _draw(self) -> None:
         following = self._following
         assert following is not None
-        self.view.set_curves(following.curves(), following.marks())
+        curves = following.curves()
+        self.view.set_curves(curves, following.marks())
+        self.inspector.tell_newest(curvegroups.newest(curves))
         self.view.set_films(following.films)
         notice = following.notice()
         if notice is not None:
@@ -208,27 +211,9 @@ class TrainPanel(Panel):
         if following is None:
             return
         run, pace = following.run, self._pace(following)
-        training, total = run.state == "training", max(pace.total, 1)
-        state = "Paused" if following.is_paused else STATES[run.state]
-        left = _rounded(pace.left) if pace.left is not None and training else "–"
-        newest = max(run.checkpoints, default=None)
-        self.inspector.tell({
-            "State": state, "Step": f"{pace.step:,} of {pace.total:,}",
-            "Speed": f"{telling.number(pace.images_per_second)} pictures/s" if (
-                pace.images_per_second) else "",
-            "Time left": left, "Trained for": _rounded(pace.seconds),
-            "Memory": telling.bytes(pace.memory) if pace.memory else "",
-            "Device": self._device,
-            "Checkpoint": f"step {newest:,}" if newest is not None else "none yet",
-        })
-        said = [self._pending or state, f"{100 * pace.step / total:.0f} %"]
-        if training and pace.left is not None and not following.is_paused:
-            said.append(f"{left} left")
-        if following.behind:
-            said.append(f"reading {telling.bytes(following.behind)} more")
-        if following.bad_lines:
-            said.append(f"{following.bad_lines} unreadable lines")
-        self.controls.tell(pace.step / total, " · ".join(said))
+        self.inspector.tell(trainfacts.facts(following, pace, self._device))
+        self.controls.tell(pace.step / max(pace.total, 1),
+                           trainfacts.line(following, pace, self._pending))
         self.controls.show_state(run, following.is_paused, self._asked is not None,
                                  self._is_cancelling)
 
@@ -245,13 +230,7 @@ class TrainPanel(Panel):
         """Tell how far a download or the reading of the data is."""
         if self._following is None:
             self._awaited = self._chosen  # begun anew, if it was given up before
-        amount = telling.bytes(event.step) if event.unit == "bytes" else (
-            f"{event.step:,} {event.unit}")
-        share = event.step / event.total if event.total else None
-        said = [f"Preparing the data: {amount if share is None else f'{100 * share:.0f} %'}"]
-        if event.left is not None:
-            said.append(f"{_rounded(event.left)} left")
-        self._pending = " · ".join(said)
+        self._pending, share = trainfacts.preparation(event)
         self._show_empty(self._pending, share)
         self._show_facts()
 
@@ -310,6 +289,12 @@ class TrainPanel(Panel):
         self.requested.emit(Save(self._path()))
         self._later()
 
+    def _ask_step(self, network: str, count: int) -> None:
+        if (path := self._path()) is not None:
+            self._pending = f"{network.replace('_', ' ').capitalize()} alone: {count} more"
+            self.requested.emit(Step(path, network, count))
+            self._later()
+
     def _ask_resume(self, times: float | None = None) -> None:
         following = self._following
         if following is not None:
@@ -326,7 +311,7 @@ class TrainPanel(Panel):
         if self._asked is not None:
             self._cancel_drawing()
         elif following is not None:
-            self._asked = Draw(following.path, following.run.config.sample.count, frames=False,
+            self._asked = Draw(following.path, DrawSettings.of(following.run).count, frames=False,
                                seed=random.randrange(2**31))
             self._pending = "Drawing"
             self._show_facts()
@@ -376,10 +361,6 @@ class TrainPanel(Panel):
         """Leave the folder alone while nobody looks."""
         self._timer.stop()
         super().hideEvent(event)
-
-
-def _rounded(seconds: float) -> str:
-    return telling.duration(round(seconds))
 
 
 def main() -> int:
