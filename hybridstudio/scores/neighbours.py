@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -64,18 +64,27 @@ class Nearest(NamedTuple):
         return self.first < COPY * self.second
 
 
-def nearest(pictures: Rows, among: Rows) -> Nearest:
-    """Find for each of `pictures` (M, D) the nearest two `among` (N, D), N at least 2."""
-    among, pictures = _centred(among, pictures)
-    places, both = [], []
-    for _, squares in _squared_distances(pictures, among):
-        two = np.argpartition(squares, 1, axis=1)[:, :2]
-        values = np.take_along_axis(squares, two, 1)
-        order = values.argsort(1)
-        places.append(np.take_along_axis(two, order, 1)[:, 0])
-        both.append(np.sqrt(np.take_along_axis(values, order, 1)))
-    distances = np.concatenate(both)
-    return Nearest(np.concatenate(places), distances[:, 0], distances[:, 1])
+def nearest(pictures: Rows, parts: Iterable[Rows]) -> Iterator[Nearest]:
+    """Find for each of `pictures` (M, D) the nearest two of a set that comes in parts (n, D).
+
+    Yields what is found so far after each part.
+    """
+    places = np.zeros((len(pictures), 2), np.int64)
+    squares = np.full((len(pictures), 2), np.inf)
+    before = 0
+    for part in parts:
+        among, looked = _centred(part, pictures)
+        for rows, block in _squared_distances(looked, among):
+            both = np.concatenate([squares[rows], block], axis=1)
+            where = np.concatenate(
+                [places[rows], np.broadcast_to(np.arange(before, before + len(part)), block.shape)],
+                axis=1)
+            two = np.argpartition(both, 1, axis=1)[:, :2]
+            two = np.take_along_axis(two, np.take_along_axis(both, two, 1).argsort(1), 1)
+            squares[rows] = np.take_along_axis(both, two, 1)
+            places[rows] = np.take_along_axis(where, two, 1)
+        before += len(part)
+        yield Nearest(places[:, 0].copy(), np.sqrt(squares[:, 0]), np.sqrt(squares[:, 1]))
 
 
 def _centred(x: Rows, y: Rows) -> tuple[Array, Array]:
