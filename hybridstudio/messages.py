@@ -83,7 +83,10 @@ class Draw:
 
 @dataclass(frozen=True)
 class Browse:
-    """Open a data set and show up to `count` of its pictures; told as one `Browsed`."""
+    """Open a data set and show up to `count` of its pictures; told as one `Browsed`.
+
+    Points are not leafed through: up to 20,000 are shown, evenly spread over the whole.
+    """
 
     data: DataConfig
     count: int = 64
@@ -107,6 +110,22 @@ class Noise:
 
 
 @dataclass(frozen=True)
+class Augment:
+    """Augment pictures of a data set as a discriminator sees them; told as `Frame`s.
+
+    `policies` are names of nets.augment.POLICIES. The frames' t is the probability of each
+    transform, from 0 to 1 in `levels` steps; the same dice are thrown at every step.
+    """
+
+    data: DataConfig
+    indices: tuple[int, ...]
+    policies: tuple[str, ...]
+    levels: int = 11
+    seed: int = 0
+    data_root: Path | None = None
+
+
+@dataclass(frozen=True)
 class Probe:
     """Estimate time and memory of training `config` from a few steps; told as one `Probed`."""
 
@@ -115,7 +134,7 @@ class Probe:
     data_root: Path | None = None
 
 
-Request = Train | Resume | Draw | Browse | Noise | Probe
+Request = Train | Resume | Draw | Browse | Noise | Augment | Probe
 
 # --- events ---------------------------------------------------------------------------------------
 
@@ -185,6 +204,7 @@ class Browsed:
     """A data set opened: some pictures with their places and labels, counts, what was skipped.
 
     `skipped` holds (name, why) pairs, the first thousand; `skipped_count` says how many in all.
+    `points` are those of a data set of points, and `images` then one picture of their cloud.
     """
 
     name: str
@@ -196,6 +216,7 @@ class Browsed:
     counts: tuple[int, ...]
     skipped: tuple[tuple[str, str], ...] = ()
     skipped_count: int = 0
+    points: Points | None = None
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,26 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from hybridstudio.engine.draw import draw
-from hybridstudio.engine.look import browse, noise
+from hybridstudio.engine.look import augment, browse, noise
 from hybridstudio.engine.probe import probe
 from hybridstudio.engine.train import resume, train
-from hybridstudio.messages import Browse, Draw, Event, Noise, Probe, Request, Resume, Train
+from hybridstudio.messages import (
+    Augment,
+    Browse,
+    Draw,
+    Event,
+    Noise,
+    Probe,
+    Request,
+    Resume,
+    Train,
+)
 
 __all__ = ["run"]
 
 _WORK: dict[type, Callable[[Any], Iterator[Event]]] = {
-    Train: train, Resume: resume, Draw: draw, Browse: browse, Noise: noise, Probe: probe,
+    Train: train, Resume: resume, Draw: draw, Browse: browse, Noise: noise, Augment: augment,
+    Probe: probe,
 }
 
 

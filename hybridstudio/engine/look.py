@@ -1,4 +1,4 @@
-"""Looking at data: its pictures, its classes, what was skipped, and its forward noising."""
+"""Looking at data: its pictures, classes, what was skipped; its forward noising, augmented."""
 
 from __future__ import annotations
 
@@ -7,17 +7,31 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from hybridstudio import data, paths
+from hybridstudio import data, paths, pictures
+from hybridstudio.cloud import cloud
 from hybridstudio.config import DataConfig
 from hybridstudio.diffusion.noise import normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.diffusion.schedule import Schedule
-from hybridstudio.engine.picturing import frame
+from hybridstudio.engine.picturing import frame, is_points
 from hybridstudio.errors import UsageError
-from hybridstudio.messages import Browse, Browsed, Done, Event, Noise, Notice, Progress, Started
+from hybridstudio.messages import (
+    Augment,
+    Browse,
+    Browsed,
+    Done,
+    Event,
+    Noise,
+    Notice,
+    Progress,
+    Started,
+)
+from hybridstudio.nets import augment as transforms
 
 SKIPPED_TOLD = 1000
+POINTS_SHOWN = 20_000
 
 _opened: dict[tuple[str, str], data.Dataset] = {}  # the one looked at last
 
@@ -41,27 +55,28 @@ def browse(request: Browse) -> Iterator[Event]:
     if request.offset == 0 and request.label is None:
         _opened.clear()  # the user looks anew, not at another page: files may have changed
     dataset = yield from _open(request.data, request.data_root)
-    chosen = np.arange(len(dataset.images))
+    chosen = np.arange(len(dataset))
     if request.label is not None:
         chosen = chosen[dataset.labels == request.label]
-    indices = chosen[request.offset:request.offset + request.count]
+    points = None
+    if dataset.is_points:
+        indices = chosen[pictures.spread(len(chosen), POINTS_SHOWN)]
+        points = dataset.images[indices]
+        images = cloud(points, colours=dataset.labels[indices])[None]
+    else:
+        indices = chosen[request.offset:request.offset + request.count]
+        images = np.ascontiguousarray(dataset.images[indices])
     yield Browsed(
-        dataset.name, len(dataset.images), np.ascontiguousarray(dataset.images[indices]),
-        tuple(map(int, indices)), tuple(map(int, dataset.labels[indices])), dataset.classes,
-        dataset.counts, tuple(dataset.skipped[:SKIPPED_TOLD]), dataset.skipped_count)
-    yield Done("finished", {"name": dataset.name, "total": len(dataset.images)})
+        dataset.name, len(dataset), images, tuple(indices.tolist()),
+        tuple(dataset.labels[indices].tolist()), dataset.classes, dataset.counts,
+        tuple(dataset.skipped[:SKIPPED_TOLD]), dataset.skipped_count, points)
+    yield Done("finished", {"name": dataset.name, "total": len(dataset)})
 
 
 def noise(request: Noise) -> Iterator[Event]:
     """Noise pictures step by step: q(x_t | x_0) at levels spread evenly over 0 … T."""
     yield Started("Noising pictures")
-    dataset = yield from _open(request.config.data, request.data_root)
-    places = [index for index in request.indices if 0 <= index < len(dataset.images)]
-    if not places:
-        raise UsageError("None of these pictures is in the data set",
-                         f"it has {len(dataset.images)}", "choose pictures from it")
-    pictures = torch.from_numpy(np.ascontiguousarray(dataset.images[places]))
-    x0 = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    x0 = yield from _picked(request.config.data, request.data_root, request.indices)
     schedule = Schedule.named(*request.config.model.noising)
     rows = streams(torch.Generator().manual_seed(request.seed), len(x0))
     eps = normal(rows, x0.shape[1:])
@@ -77,3 +92,38 @@ def noise(request: Noise) -> Iterator[Event]:
             moment = Moment(step, last, t, x_t, x0, eps, 0, alpha_bar)
         yield frame(moment, 0.0)
     yield Done("finished", {"levels": request.levels})
+
+
+def augment(request: Augment) -> Iterator[Event]:
+    """Augment pictures with growing probability, the same dice thrown each time."""
+    if unknown := set(request.policies) - set(transforms.POLICIES):
+        raise UsageError(f"There is no augmentation {min(unknown)}", "",
+                         f"choose among {', '.join(transforms.POLICIES)}")
+    yield Started("Augmenting pictures")
+    x0 = yield from _picked(request.data, request.data_root, request.indices)
+    if is_points(x0):
+        raise UsageError("Points are not augmented", "the transforms are those of pictures")
+    change = transforms.Augment(request.policies)
+    last = max(1, request.levels - 1)
+    for step in range(request.levels):
+        dice = torch.Generator().manual_seed(request.seed)
+        yield frame(Moment(step, last, step / last, change(x0, step / last, dice), None, None, 0,
+                           1.0), 0.0)
+    yield Done("finished", {"levels": request.levels})
+
+
+def _picked(config: DataConfig, root: Path | None,
+            indices: tuple[int, ...]) -> Generator[Progress | Notice, None, Tensor]:
+    """Return the pictures at some places of a data set as (N, C, H, W) in [-1, 1], or its points.
+
+    Raises UsageError where none of the places is in it.
+    """
+    dataset = yield from _open(config, root)
+    places = [index for index in indices if 0 <= index < len(dataset)]
+    if not places:
+        raise UsageError("None of these pictures is in the data set",
+                         f"it has {len(dataset)}", "choose pictures from it")
+    picked = torch.from_numpy(np.ascontiguousarray(dataset.images[places]))
+    if dataset.is_points:
+        return picked[:, :, None, None]
+    return picked.permute(0, 3, 1, 2).float() / 127.5 - 1.0

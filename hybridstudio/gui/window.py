@@ -44,6 +44,7 @@ from hybridstudio.gui.wishes import (
     Wish,
 )
 from hybridstudio.messages import (
+    Augment,
     Browse,
     Done,
     Draw,
@@ -71,6 +72,7 @@ WORK: dict[type, str] = {
     Draw: "interactive",
     Browse: "looking",
     Noise: "looking",
+    Augment: "looking",
     Probe: "estimating",
 }
 _P = TypeVar("_P", bound=Panel)
