@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import tomlkit
 
 from hybridstudio import paths, presets
 from hybridstudio.config import RunConfig, assignment, leaves, value_at
-from hybridstudio.messages import Draw, Request, Resume, Train
+from hybridstudio.errors import UsageError
+from hybridstudio.messages import Draw, Request, Resume, Score, Train
 
 
 def as_command(request: Request, *, out: str | None = None, image: str = "IMAGE.png") -> str:
@@ -43,6 +46,8 @@ def words_of(request: Request, *, out: str | None = None, image: str = "IMAGE.pn
         case Draw(image=None, from_step=None):
             words = ["sample", *_draw(request, out or "samples.png")]
             words += _option("--batch", request.batch if request.batch != Draw.batch else None)
+        case Score():
+            words = _score(request)
         case _:
             return []
     return ["hybridstudio", *words] if words else []
@@ -91,6 +96,45 @@ def _draw(request: Draw, out: str) -> list[str]:
         words += _option(f"--{name}", getattr(request, name))
     words += _option("--weights", request.weights if request.weights != "ema" else None)
     return words + _device(request.device)
+
+
+def _score(request: Score) -> list[str]:
+    is_run = (request.source / "run.toml").is_file()
+    words = ["score", _run(request.source) if is_run else str(request.source)]
+    words += _option("--data", request.data) + ["--count", str(request.count)]
+    words += _option("--features", request.features)
+    words += _option("--metrics", ",".join(request.metrics) if request.metrics else None)
+    for name in ("split", "sampler", "nfe", "eta", "guidance", "seed", "step"):
+        words += _option(f"--{name}", getattr(request, name))
+    for name, value in request.knobs.items():
+        words += ["--knob", f"{name}={value:g}"]
+    words += _option("--weights", request.weights if request.weights != "ema" else None)
+    words += _option("--batch", request.batch if request.batch != Score.batch else None)
+    return words + _device(request.device) + _option("--data-root", request.data_root)
+
+
+def as_fields(request: Score) -> dict[str, Any]:
+    """Return a scoring as plain values, as its record keeps it."""
+    fields = {each.name: getattr(request, each.name) for each in dataclasses.fields(request)}
+    root = request.data_root
+    return {**fields, "source": str(request.source), "knobs": dict(request.knobs),
+            "data_root": None if root is None else str(root)}
+
+
+def repeated(record: Mapping[str, Any]) -> Score:
+    """Return the request that a record of scores.jsonl came from, to be made again.
+
+    Raises UsageError where the record does not hold it.
+    """
+    known = {each.name for each in dataclasses.fields(Score)}
+    fields = record.get("request")
+    if not isinstance(fields, dict) or not isinstance(fields.get("source"), str):
+        raise UsageError("This score does not say how it was made", fix="make it anew")
+    kept = {name: value for name, value in fields.items() if name in known}
+    metrics, root = kept.get("metrics"), kept.get("data_root")
+    return Score(**{**kept, "source": Path(kept["source"]),
+                    "metrics": None if metrics is None else tuple(metrics),
+                    "data_root": None if root is None else Path(root)})
 
 
 def _device(device: str) -> list[str]:

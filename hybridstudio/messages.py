@@ -230,6 +230,23 @@ class Probed:
 
 
 @dataclass(frozen=True)
+class Scored:
+    """What pictures scored, by the name of the score, and what every one of the numbers carries.
+
+    A score holds `value`, `low` and `high` (95 of 100 drawings lie between), `floor` (what as many
+    of the data's own pictures get) and `ceiling` (what noise gets); `classes`, `modes` and
+    `memory` hold more. `label` names feature network and N, `distance` what the Fréchet distance
+    is called in these features; `step` is the training step of what was drawn from.
+    """
+
+    scores: Mapping[str, Mapping[str, Any]]
+    label: str
+    distance: str
+    run: Path | None = None
+    step: int | None = None
+
+
+@dataclass(frozen=True)
 class Saved:
     """A checkpoint of training step `step` lies complete and verified-writable at `path`."""
 
@@ -261,4 +278,5 @@ class Done:
     points: Points | None = None
 
 
-Event = Started | Progress | Preview | Frame | Browsed | Probed | Saved | Notice | Done
+Event = (Started | Progress | Preview | Frame | Browsed | Probed | Scored | Saved | Notice
+         | Done)

@@ -30,7 +30,7 @@ BESIDE = {
     "config": {"errors"}, "messages": {"config"}, "errors": set(), "paths": set(),
     "runs": {"config", "errors", "messages", "paths"}, "pictures": {"errors", "messages"},
     "presets": {"config", "errors", "paths"},
-    "commands": {"config", "messages", "paths", "presets"},
+    "commands": {"config", "errors", "messages", "paths", "presets"},
     "doctor": {"errors", "paths"}, "telling": set(), "cloud": {"messages"},
     "cli": set(), "gui": set(), "diffusion": set(), "nets": {"diffusion"},
     "data": set(), "scores": {"nets", "data"},

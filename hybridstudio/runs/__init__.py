@@ -2,6 +2,7 @@
 
     run.toml         the config, resolved
     metrics.jsonl    one record a line, only ever appended to
+    scores.jsonl     one score a line, with all that is needed to repeat it
     previews/        step-00000500.png
     checkpoints/     step-00000500/, written by the engine
     quarantine/      checkpoints that were found damaged
@@ -29,11 +30,12 @@ from hybridstudio.runs.folder import (
 from hybridstudio.runs.locking import Holder, holder, lock
 from hybridstudio.runs.log import MetricsLog
 from hybridstudio.runs.reader import MetricsReader, Series
+from hybridstudio.runs.scores import record_score, scores
 from hybridstudio.runs.words import is_paused, post, steps_of, taken, withdraw
 
 __all__ = [
     "Holder", "MetricsLog", "MetricsReader", "Run", "Series", "checkpoint_path",
     "checkpoint_steps", "create", "find", "holder", "is_paused", "listing", "lock", "new_path",
-    "post", "preview_path", "previews", "read", "rewrite", "steps_of", "taken",
-    "withdraw",
+    "post", "preview_path", "previews", "read", "record_score", "rewrite", "scores", "steps_of",
+    "taken", "withdraw",
 ]
