@@ -70,6 +70,17 @@ def near_zero(network: nn.Module) -> None:
             nn.init.zeros_(bias)
 
 
+def _layers(widths: list[int], dropout: float = 0.0) -> nn.Sequential:
+    """Make hidden layers between these widths, begun so that signals keep their size (He 2015)."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        linear = nn.Linear(before, after)
+        nn.init.kaiming_normal_(linear.weight, a=0.2)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.LeakyReLU(0.2), Dropout(dropout)]
+    return nn.Sequential(*layers)
+
+
 class DenseGenerator(nn.Module):
     """Fully connected layers from z to a picture in [-1, 1], or to a point of the plane."""
 
@@ -77,12 +88,8 @@ class DenseGenerator(nn.Module):
                  classes: int = 0) -> None:
         super().__init__()
         self.shape, self.classes = shape, classes
-        widths = [latent + classes] + [width] * blocks
-        layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            layers += [nn.Linear(before, after), nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers)
-        self.out = nn.Linear(widths[-1], shape.channels * shape.height * shape.width)
+        self.layers = _layers([latent + classes] + [width] * blocks)
+        self.out = nn.Linear(width, shape.channels * shape.height * shape.width)
 
     def forward(self, z: Tensor, labels: Tensor | None = None,
                 growth: float | None = None) -> Tensor:
@@ -100,12 +107,8 @@ class DenseDiscriminator(nn.Module):
         super().__init__()
         self.appended = 0 if projected else classes
         inputs = shape.channels * shape.height * shape.width + self.appended
-        widths = [inputs] + [width] * blocks
-        layers: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            layers += [nn.Linear(before, after), nn.LeakyReLU(0.2), Dropout(dropout)]
-        self.layers = nn.Sequential(*layers)
-        self.verdict = Verdict(widths[-1], classes if projected else 0)
+        self.layers = _layers([inputs] + [width] * blocks, dropout)
+        self.verdict = Verdict(width, classes if projected else 0)
 
     def forward(self, images: Tensor, labels: Tensor | None = None,
                 growth: float | None = None) -> Tensor:
