@@ -101,7 +101,7 @@ def _draw(request: Draw, out: str) -> list[str]:
 def _score(request: Score) -> list[str]:
     is_run = (request.source / "run.toml").is_file()
     words = ["score", _run(request.source) if is_run else str(request.source)]
-    words += _option("--data", request.data) + ["--count", str(request.count)]
+    words += [*_option("--data", request.data), "--count", str(request.count)]
     words += _option("--features", request.features)
     words += _option("--metrics", ",".join(request.metrics) if request.metrics else None)
     for name in ("split", "sampler", "nfe", "eta", "guidance", "seed", "step"):

@@ -134,7 +134,37 @@ class Probe:
     data_root: Path | None = None
 
 
-Request = Train | Resume | Draw | Browse | Noise | Augment | Probe
+@dataclass(frozen=True)
+class Score:
+    """Score `count` pictures of a run, a folder, an archive or a .npy file against a data set.
+
+    None takes the usual: the run's own data, the features that fit the data, every metric that
+    applies (memory only where it is named), the data's test part (with Inception the training
+    part, as papers do), and the run's own sampler. Of `features` there are those of
+    `scores.features.FEATURES`, and run:PATH for a classifier of the user's. `metrics` are of fid,
+    kid, prdc, is, classes, modes and memory. Told as one `Scored`; a run also keeps it.
+    """
+
+    source: Path
+    data: str | None = None
+    count: int = 5000
+    features: str | None = None
+    metrics: tuple[str, ...] | None = None
+    split: Literal["train", "test", "all"] | None = None
+    sampler: str | None = None
+    nfe: int | None = None
+    eta: float | None = None
+    guidance: float | None = None
+    knobs: Mapping[str, float] = field(default_factory=dict)
+    seed: int = 0
+    weights: Weights = "ema"
+    step: int | None = None
+    batch: int = 256
+    device: Device = "auto"
+    data_root: Path | None = None
+
+
+Request = Train | Resume | Draw | Browse | Noise | Augment | Probe | Score
 
 # --- events ---------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import os
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,8 @@ class Real:
 
 def anchored(sample: Sample, rest: Sample, held: Sample, noise: Sample) -> Real:
     """Return a data set's `sample` with the scores of pictures held out of it and of noise."""
-    floors, ceilings = {}, {}
+    floors: dict[str, float] = {}
+    ceilings: dict[str, float] = {}
     for measure in MEASURES.values():
         stream = np.random.default_rng(0)
         floors |= {name: one.value for name, one in measure(held, rest, stream, True).items()}
@@ -79,11 +81,12 @@ def recall(entry: str) -> Real | None:
 def keep(entry: str, real: Real) -> None:
     """Keep an entry; a failure only costs the time to gather it again."""
     sample = real.sample
-    arrays = {"mean": sample.moments.mean, "covariance": sample.moments.covariance,
-              "rows": sample.rows, "probabilities": sample.probabilities, "counts": sample.counts,
-              "about": np.array(json.dumps({
-                  "count": sample.count, "held": real.held, "floors": real.floors,
-                  "ceilings": real.ceilings}))}
+    arrays: dict[str, Any] = {
+        "mean": sample.moments.mean, "covariance": sample.moments.covariance,
+        "rows": sample.rows, "probabilities": sample.probabilities, "counts": sample.counts,
+        "about": np.array(json.dumps({
+            "count": sample.count, "held": real.held, "floors": real.floors,
+            "ceilings": real.ceilings}))}
     packed = io.BytesIO()
     np.savez(packed, **{name: array for name, array in arrays.items() if array is not None})
     with contextlib.suppress(OSError):
