@@ -137,6 +137,8 @@ class Learner:
             loss.backward(inputs=[weight for own in weights.values() for weight in own])
         for name in names:
             self._step(name, weights[name])
+        # It holds the weights in bfloat16 as they were, and what learns next may look at them.
+        torch.clear_autocast_cache()
 
     def _step(self, name: str, weights: list[nn.Parameter]) -> None:
         """Step one network's optimiser; without a finite gradient nothing changes."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from hybridstudio.config import HybridConfig, RunConfig
+from hybridstudio.families.bridged import Bridged
 from hybridstudio.families.classifier import Classifier
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
 from hybridstudio.families.ddpm import DDPM
@@ -11,11 +15,19 @@ from hybridstudio.families.vae import VAE
 
 __all__ = ["FAMILIES", "Batch", "DrawPlan", "Family", "Update"]
 
-FAMILIES: dict[str, type[Family]] = {
+
+
+def hybrid(config: RunConfig) -> Family:
+    """Make the hybrid of a config: its two stages learn, or are bridged as they are."""
+    is_bridged = isinstance(config.model, HybridConfig) and config.model.mode == "pretrained"
+    return Bridged(config) if is_bridged else Hybrid(config)
+
+
+FAMILIES: dict[str, Callable[[RunConfig], Family]] = {
     "classifier": Classifier,
     "ddpm": DDPM,
     "gan": GAN,
-    "hybrid": Hybrid,
+    "hybrid": hybrid,
     "vae": VAE,
 }
 """Every family by the name that `model.family` gives it."""

@@ -80,13 +80,14 @@ class DDPM(Family):
             # L_hybrid = L_simple + λ L_vlb (equation 16), λ L_vlb summed over t as in L_vlb; the
             # mean is detached, so that L_vlb teaches the variance alone.
             x0_seen, _ = self.schedule.x0_and_eps(self.config.predict, output.detach(), x_t, t)
-            vlb = vlb_at(self.schedule, self._clipped(x0_seen), fraction, x0, x_t, t).mean()
+            vlb = vlb_at(self.schedule, self.clipped(x0_seen), fraction, x0, x_t, t).mean()
             losses["vlb"] = vlb.detach() * len(self.schedule)
             loss = loss + self.config.vlb_weight * len(self.schedule) * vlb
         update("unet", loss)
         return {name: value.detach() for name, value in losses.items()}
 
-    def _clipped(self, x0: Tensor) -> Tensor:
+    def clipped(self, x0: Tensor) -> Tensor:
+        """Keep predicted pictures in [-1, 1]; points may lie anywhere."""
         return x0 if self.shape.is_points else x0.clamp(-1, 1)
 
     def _timesteps(self, count: int, noise: torch.Generator) -> Tensor:

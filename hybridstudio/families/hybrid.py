@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -22,14 +21,9 @@ from torch import Tensor, nn
 
 from hybridstudio.config import HybridConfig, RunConfig
 from hybridstudio.diffusion.noise import Randomness, normal, streams
-from hybridstudio.diffusion.samplers import (
-    SAMPLERS,
-    Moment,
-    Predict,
-    Prediction,
-    nfe_steps,
-)
+from hybridstudio.diffusion.samplers import SAMPLERS, Moment, nfe_steps
 from hybridstudio.families.adversarial import LOSSES, r1, told
+from hybridstudio.families.coarse import coarse_states, walked_down
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
 from hybridstudio.families.ddpm import DDPM
 from hybridstudio.nets.ddgan import Discriminator
@@ -119,7 +113,7 @@ class Hybrid(Family):
                 continue
             if weight.shape == known[name].shape:
                 weight.copy_(known[name])
-            elif weight.ndim >= 2 and name.startswith("stem."):
+            elif weight.ndim == 4 and name.startswith("stem."):
                 weight.zero_()
                 weight[:, :known[name].shape[1]].copy_(known[name])
             elif name.startswith("out."):  # a learned variance is no part of the picture
@@ -142,7 +136,8 @@ class Hybrid(Family):
             seen, shown = (self.schedule.q_sample(images, t, own)
                            for images, own in zip((real, fake), fresh, strict=True))
         else:
-            x_k, coarse, known = self._coarse(real, labels, k, noise)
+            x_k, coarse, known = coarse_states(
+                self.diffusion, self.config, real, labels, k, noise)
             fake = shown = self._refined(x_k, coarse, t, labels, noise)
 
         losses: dict[str, Tensor] = {}
@@ -166,33 +161,6 @@ class Hybrid(Family):
         if spread:
             k += int(torch.randint(-spread, spread + 1, (), generator=noise, device=noise.device))
         return min(max(k, 1), len(self.schedule))
-
-    def _coarse(self, real: Tensor, labels: Tensor | None, k: int, noise: torch.Generator,
-                ) -> tuple[Tensor, Tensor, int]:
-        """Return x_k, the x̂_0 that led there, and how many of the first come from real pictures.
-
-        Those are real pictures noised to where the last coarse step begins; the others walked down
-        from pure noise (DDIM). `joint` lets gradients through the last step.
-        """
-        *rows, last = self._timesteps(k, self.config.coarse_steps)
-        known = len(real) - round(len(real) * self.config.rolled_out) if rows else 0
-        x = torch.randn(real.shape, generator=noise, device=real.device)
-        drawn = x[known:]
-        asked = None if labels is None else labels[known:]
-        with torch.no_grad():
-            for row, then in pairwise([*rows, last]):
-                drawn, _ = self._step(drawn, row, then, asked)
-            at_last = torch.full((known,), last, device=x.device)
-            x = torch.cat([self.schedule.q_sample(real[:known], at_last, x[:known]), drawn])
-        with torch.set_grad_enabled(self.config.mode == "joint"):
-            return *self._step(x, last, k - 1, labels), known
-
-    def _step(self, x: Tensor, row: int, then: int, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Take one step of DDIM between two rows; return where it leads and its x̂_0."""
-        t = torch.full((len(x),), row, device=x.device)
-        made = self.diffusion.predictor(labels, 1.0)(x, t)
-        x0 = made.x0 if self.shape.is_points else made.x0.clamp(-1.0, 1.0)
-        return self.schedule.q_sample(x0, torch.full_like(t, then), made.eps), x0
 
     def _discriminate(self, batch: Batch, update: Update, real: Tensor, fake: Tensor, t: Tensor,
                       labels: Tensor | None) -> dict[str, Tensor]:
@@ -229,15 +197,6 @@ class Hybrid(Family):
         t = torch.full((len(eps),), len(self.schedule) - 1, device=eps.device)
         return self._refined(eps, torch.zeros_like(eps), t, labels, noise)
 
-    def _timesteps(self, k: int, steps: int, start: int | None = None) -> list[int]:
-        """Return rows of the schedule from `start` (T-1) towards level k, even, k not among them.
-
-        Fewer than `steps` where there are no more; none where k is not below the start.
-        """
-        first = len(self.schedule) - 1 if start is None else start
-        steps = min(steps, first - (k - 1))
-        return [round(first - (first - (k - 1)) * i / steps) for i in range(steps)]
-
     # --- drawing ------------------------------------------------------------------------------
 
     def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
@@ -265,29 +224,16 @@ class Hybrid(Family):
 
     def _draw_refined(self, plan: DrawPlan, x: Tensor, rows: list[torch.Generator],
                       labels: Tensor | None, k: int) -> Iterator[Moment]:
-        start = len(self.schedule) - 1
-        if plan.image is not None and plan.from_step is not None:
-            start = plan.from_step - 1
-            t = torch.full((plan.count,), start, device=x.device)
-            x = self.schedule.q_sample(plan.image.to(x.device).expand_as(x), t, x)
-        k = min(k, start + 1)
-        down = self._timesteps(k, nfe_steps(plan.sampler, max(1, plan.nfe - 1)), start)
-        ask = _Until(self.diffusion.predictor(labels, plan.guidance), k - 1)
-        walk = SAMPLERS[plan.sampler](ask, x, self.schedule, [*down, k - 1], rows,
-                                      self.diffusion.options(plan.eta))
-        for moment in walk:
-            if moment.t <= k:
-                break
-            yield replace(moment, nfe=ask.count, steps=len(down) + 1)
-        t = torch.full((plan.count,), k - 1, device=x.device)
-        coarse = ask.seen.x0 if ask.seen is not None else torch.zeros_like(x)
-        if not self.shape.is_points:
-            coarse = coarse.clamp(-1.0, 1.0)
-        x0 = self._refined(moment.x_t, coarse, t, labels, rows)
-        yield replace(moment, step=len(down), steps=len(down) + 1, x0=x0, nfe=ask.count + 1,
-                      eps=self.schedule.eps_from_x0(moment.x_t, t, x0), extra={"Coarse": coarse})
-        yield Moment(len(down) + 1, len(down) + 1, 0, x0, x0, None, ask.count + 1, 1.0,
-                     {"Coarse": coarse})
+        for moment, coarse in walked_down(self.diffusion, plan, x, rows, labels, k):
+            if coarse is None:
+                yield moment
+                continue
+            t = torch.full((plan.count,), round(moment.t) - 1, device=x.device)
+            x0 = self._refined(moment.x_t, coarse, t, labels, rows)
+            last = replace(moment, x0=x0, eps=self.schedule.eps_from_x0(moment.x_t, t, x0),
+                           nfe=moment.nfe + 1, extra={"Coarse": coarse})
+            yield last
+            yield replace(last, step=moment.steps, t=0, x_t=x0, eps=None, alpha_bar=1.0)
 
     def _draw_truncated(self, plan: DrawPlan, x_T: Tensor, rows: list[torch.Generator],
                         labels: Tensor | None, k: int) -> Iterator[Moment]:
@@ -308,25 +254,6 @@ class Hybrid(Family):
                              float(self.schedule.alphas_cumprod[-1]))
             yield replace(moment, step=moment.step + 1, steps=moment.steps + 1,
                           nfe=moment.nfe + 1, extra={"Coarse": first})
-
-
-class _Until:
-    """Asks the diffusion down to a row of the schedule, from which on another network answers.
-
-    There the last answer is given again: no sampler corrects what it had.
-    """
-
-    def __init__(self, predict: Predict, row: int) -> None:
-        self.predict, self.row = predict, row
-        self.seen: Prediction | None = None
-        self.count = 0  # evaluations so far
-
-    def __call__(self, x_t: Tensor, t: Tensor) -> Prediction:
-        if int(t[0]) <= self.row:
-            return self.seen or Prediction(x_t, torch.zeros_like(x_t))
-        self.count += 1
-        self.seen = self.predict(x_t, t)
-        return self.seen
 
 
 def _coarsened(images: Tensor) -> Tensor:

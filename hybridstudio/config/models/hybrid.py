@@ -11,6 +11,7 @@ from hybridstudio.config.data import DataConfig, Shape
 from hybridstudio.config.fields import Knob, field
 from hybridstudio.config.models.base import Evaluations, ModelSection
 from hybridstudio.config.models.ddpm import DdpmConfig
+from hybridstudio.config.models.gan import GanConfig
 from hybridstudio.config.train import TrainConfig
 from hybridstudio.errors import Problem
 
@@ -31,7 +32,7 @@ class HybridConfig(ModelSection):
         "", "A run or ready model whose diffusion is taken; empty learns one here first.")
     diffusion_share: float = field(
         0.5, "Share of the training in which the diffusion learns, where none is taken.",
-        ge=0.05, le=0.95, advanced=True)
+        ge=0.0, le=0.95, advanced=True)
     gan_from: str = field(
         "", "A run or ready model whose GAN is taken, for pretrained.", advanced=True)
     handover: int = field(
@@ -61,7 +62,11 @@ class HybridConfig(ModelSection):
     r1_every: int = field(
         16, "Steps between R1 penalties, each as much larger.", unit="steps", ge=1, le=1000,
         advanced=True)
+    bridge_kl: float = field(
+        0.05, "How strongly a bridge's z is held to N(0, I), for pretrained.", ge=0.0, le=100.0,
+        advanced=True)
     diffusion: DdpmConfig = Field(default_factory=DdpmConfig)
+    gan: GanConfig = Field(default_factory=GanConfig)
 
     @property
     def labels(self) -> bool:
@@ -85,7 +90,7 @@ class HybridConfig(ModelSection):
 
     def borrows(self) -> dict[str, str]:
         """Take the diffusion, and for `pretrained` the GAN, from where the config says."""
-        lenders = {"diffusion": self.diffusion_from}
+        lenders = {"diffusion": self.diffusion_from, "gan": self.gan_from}
         return {part: name for part, name in lenders.items() if name}
 
     def knobs(self) -> tuple[Knob, ...]:
@@ -114,6 +119,12 @@ class HybridConfig(ModelSection):
         if self.mode == "pretrained" and not (self.diffusion_from and self.gan_from):
             yield Problem("model.mode", "pretrained joins two runs, and it is not said which",
                           "set model.diffusion_from and model.gan_from")
+        if self.mode == "pretrained" and self.gan.labels and not self.diffusion.labels:
+            yield Problem("model.gan_from", "its GAN wants to be told a class, which the diffusion "
+                          "knows nothing of", "take a diffusion that learned labels")
+        if not self.diffusion_share and not self.diffusion_from and self.mode != "joint":
+            yield Problem("model.diffusion_share", "leaves the diffusion untrained",
+                          "set it above 0, or name a run in model.diffusion_from")
         if self.gan_from and self.mode != "pretrained":
             yield Problem("model.gan_from", f"means nothing where the mode is {self.mode}",
                           "leave it empty, or set model.mode = \"pretrained\"")

@@ -1,0 +1,238 @@
+"""The hybrid: coarse by a short diffusion, finished by a GAN; and the other way round."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_families import CPU, DATA, SMALL, a_batch, drawn, made, plan
+from torch import Tensor
+
+from hybridstudio import config, engine, runs
+from hybridstudio.config import RunConfig
+from hybridstudio.engine.learner import Learner
+from hybridstudio.errors import ConfigError
+from hybridstudio.families.coarse import coarse_states
+from hybridstudio.families.hybrid import Hybrid
+from hybridstudio.messages import Done, Draw, Train
+
+
+def learner(**model: Any) -> Learner:
+    model = {"mode": "separate", "diffusion_share": 0.5, **model}
+    return Learner(made("hybrid", {"lr": 1e-3}, **model), CPU)
+
+
+def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
+    return {name.split(".weight")[0].split(".")[0] for name in before
+            if not torch.equal(before[name], after[name]) and not name.startswith("progress")}
+
+
+def weights(learner: Learner) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in learner.tensors()["model"].items()}
+
+
+class TestStages:
+    def test_the_diffusion_learns_first_and_is_frozen_then(self) -> None:
+        one = learner(diffusion_share=0.5)
+        start = weights(one)
+        one.learn(a_batch(), 0.2)
+        first = weights(one)
+        assert moved(start, first) == {"diffusion"}
+        one.learn(a_batch(), 0.6)
+        assert "diffusion" not in moved(first, weights(one))
+        assert {"refiner", "discriminator"} <= moved(first, weights(one))
+
+    def test_joint_training_moves_every_network(self) -> None:
+        one = learner(mode="joint", diffusion_share=0.05)
+        start = weights(one)
+        one.learn(a_batch(), 0.6)
+        assert moved(start, weights(one)) == {"diffusion", "refiner", "discriminator"}
+
+    def test_the_gradient_reaches_the_diffusion_through_its_last_step(self) -> None:
+        family = Learner(made("hybrid", mode="joint", keep_coarse=0.0), CPU).family
+        assert isinstance(family, Hybrid)
+        noise = torch.Generator().manual_seed(0)
+        for weight in family.diffusion.unet.parameters():  # its last layer begins at zero
+            torch.nn.init.normal_(weight, 0.0, 0.1, generator=noise)
+        images = a_batch().images
+        x_k, coarse, _ = coarse_states(family.diffusion, family.config, images, None, 25, noise)
+        gradients = torch.autograd.grad((x_k + coarse).sum(), family.diffusion.unet.parameters(),
+                                        allow_unused=True)
+        assert any(g is not None and g.abs().sum() > 0 for g in gradients)
+
+    def test_the_refiner_begins_as_the_diffusion(self) -> None:
+        family = learner(latent=0).family
+        assert isinstance(family, Hybrid)
+        noise = torch.Generator().manual_seed(0)
+        for weight in family.diffusion.unet.parameters():
+            torch.nn.init.normal_(weight, 0.0, 0.1, generator=noise)
+        family._begin_refining()
+        x = torch.randn(3, 1, 8, 8, generator=noise)
+        t = torch.full((3,), 24)
+        expected = family.diffusion.predictor(None, 1.0)(x, t).x0
+        refined = family._refined(x, torch.randn(x.shape, generator=noise), t, None, noise)
+        torch.testing.assert_close(refined, expected)
+
+    @pytest.mark.parametrize("only", ["refiner", "discriminator"])
+    def test_a_player_steps_alone(self, only: str) -> None:
+        one = learner()
+        one.learn(a_batch(), 0.6)
+        before = weights(one)
+        one.learn(a_batch(), 0.6, only)
+        assert moved(before, weights(one)) == {only}
+
+    @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+    def test_learns_from_drawn_and_from_noised_pictures(self, share: float) -> None:
+        one = learner(rolled_out=share)
+        one.learn(a_batch(), 0.6)
+        told = one.meters.read()
+        assert ("reconstruction" in told) == (share < 1.0)
+        assert {"loss/generator", "loss/discriminator", "p/real", "p/fake", "r1"} <= set(told)
+
+    def test_coarse_states_of_real_pictures_stay_near_them(self) -> None:
+        family = learner(rolled_out=0.0, handover=2).family
+        assert isinstance(family, Hybrid)
+        images = a_batch().images
+        noise = torch.Generator().manual_seed(0)
+        _, _, known = coarse_states(family.diffusion, family.config, images, None, 2, noise)
+        assert known == len(images)
+
+
+class TestDrawing:
+    def test_walks_to_the_hand_over_and_finishes_in_one_pass(self) -> None:
+        moments = list(learner().ema.draw(plan(nfe=4), torch.Generator().manual_seed(0)))
+        assert [moment.t for moment in moments] == [50, 42, 33, 25, 0]
+        assert [moment.nfe for moment in moments] == [1, 2, 3, 4, 4]
+        assert "Coarse" in moments[-1].extra
+
+    @pytest.mark.parametrize("sampler", config.HybridConfig.samplers)
+    def test_any_sampler_draws_the_coarse_picture(self, sampler: str) -> None:
+        assert torch.isfinite(drawn(learner().ema, plan(sampler=sampler, nfe=5))).all()
+
+    @pytest.mark.parametrize(("handover", "levels"), [
+        (1, [50, 34, 17, 1, 0]), (40, [50, 47, 43, 40, 0]), (50, [50, 0]), (49, [50, 49, 0])])
+    def test_the_hand_over_may_move_after_training(self, handover: int, levels: list[int]) -> None:
+        asked = plan(nfe=4, knobs={"handover": handover})
+        moments = list(learner().ema.draw(asked, torch.Generator().manual_seed(0)))
+        assert [moment.t for moment in moments] == levels
+
+    def test_the_full_diffusion_is_drawn_beside_from_the_same_noise(self) -> None:
+        family = learner().ema
+        assert isinstance(family, Hybrid)
+        asked = plan(nfe=4, knobs={"compare": 7})
+        last = deque(family.draw(asked, torch.Generator().manual_seed(3)), maxlen=1).pop()
+        alone = drawn(family.diffusion, plan(nfe=7), seed=3)
+        torch.testing.assert_close(last.extra["Full diffusion"], alone)
+
+    def test_truncated_begins_with_the_gan_and_ends_with_the_diffusion(self) -> None:
+        family = learner(mode="truncated").ema
+        moments = list(family.draw(plan(nfe=4), torch.Generator().manual_seed(0)))
+        assert moments[0].t == 50
+        assert moments[0].nfe == 1
+        assert moments[1].t == 25
+        assert moments[-1].t == 0
+        assert moments[-1].nfe == 4
+        assert [moment.step for moment in moments] == list(range(len(moments)))
+
+    def test_a_picture_begins_where_it_is_noised_to(self) -> None:
+        image = torch.linspace(-0.8, 0.8, 64).reshape(1, 1, 8, 8)
+        moments = list(learner().ema.draw(plan(image=image, from_step=30, nfe=3),
+                                          torch.Generator().manual_seed(0)))
+        assert moments[0].t == 30
+        near = list(learner().ema.draw(plan(image=image, from_step=1, nfe=3),
+                                       torch.Generator().manual_seed(0)))
+        assert [moment.t for moment in near] == [1, 0]
+
+    def test_points(self) -> None:
+        model = {**SMALL["hybrid"], "diffusion_share": 0.1, "mode": "separate"}
+        points = config.parse({
+            "data": {"name": "gaussians25", "size": 1, "channels": 2}, "model": model,
+            "train": {"precision": "float32", "batch_size": 12, "warmup": 0}})
+        one = Learner(points, CPU)
+        from hybridstudio.families import Batch
+        one.learn(Batch(torch.rand(12, 2, 1, 1) * 2 - 1, None), 0.5)
+        assert drawn(one.ema, plan(shape=points.shape)).shape == (3, 2, 1, 1)
+
+
+class TestBorrowing:
+    @pytest.fixture
+    def diffusion(self, tmp_path: Path) -> Path:
+        small = config.parse({
+            "data": {"name": "digits"}, "model": SMALL["ddpm"],
+            "train": {"steps": 2, "batch_size": 4, "precision": "float32"},
+            "sample": {"nfe": 2, "count": 1}})
+        list(engine.run(Train(small, tmp_path / "lender")))
+        return tmp_path / "lender"
+
+    def hybrid(self, lender: Path, **data: Any) -> RunConfig:
+        return config.parse({
+            "data": {"name": "digits", **data},
+            "model": {"family": "hybrid", "diffusion_from": str(lender), "handover": 25},
+            "train": {"steps": 2, "batch_size": 4, "precision": "float32"},
+            "sample": {"count": 1}})
+
+    def test_takes_settings_and_weights_and_needs_the_lender_no_more(
+            self, diffusion: Path, tmp_path: Path) -> None:
+        out = tmp_path / "hybrid"
+        list(engine.run(Train(self.hybrid(diffusion), out)))
+        run = runs.read(out)
+        assert run.config.model.diffusion.width == SMALL["ddpm"]["width"]
+        before = self._ema(diffusion, "unet.")
+        after = self._ema(out, "diffusion.unet.")
+        assert all(torch.equal(before[name], after[name]) for name in before)
+        import shutil
+        shutil.rmtree(diffusion)
+        done = list(engine.run(Draw(out, 2)))[-1]
+        assert isinstance(done, Done)
+        assert done.images is not None
+        list(engine.run(config_resume(out)))
+
+    def _ema(self, run: Path, prefix: str) -> dict[str, Tensor]:
+        from hybridstudio.engine import checkpoints
+        tensors = checkpoints.load(run, runs.read(run).checkpoints[-1]).tensors["ema"]
+        return {name.removeprefix(prefix): value for name, value in tensors.items()
+                if name.startswith(prefix)}
+
+    def test_a_finished_gan_is_bridged_to(self, diffusion: Path, tmp_path: Path) -> None:
+        gan = config.parse({
+            "data": {"name": "digits"}, "model": SMALL["gan"], "sample": {"count": 1},
+            "train": {"steps": 1, "batch_size": 4, "precision": "float32"}})
+        list(engine.run(Train(gan, tmp_path / "gan")))
+        asked = config.with_values(self.hybrid(diffusion), {
+            "model.mode": "pretrained", "model.gan_from": str(tmp_path / "gan")})
+        out = tmp_path / "bridged"
+        list(engine.run(Train(asked, out)))
+        for part, lender in (("diffusion.unet.", diffusion), ("gan.generator.", tmp_path / "gan")):
+            own, taken = self._ema(lender, part.partition(".")[2]), self._ema(out, part)
+            assert all(torch.equal(own[name], taken[name]) for name in own)
+        done = list(engine.run(Draw(out, 2)))[-1]
+        assert isinstance(done, Done)
+        assert done.result["nfe"] == 4
+
+    def test_refuses_a_diffusion_of_other_data(self, diffusion: Path, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="other data"):
+            list(engine.run(Train(self.hybrid(diffusion, size=16), tmp_path / "hybrid")))
+        assert not (tmp_path / "hybrid").exists()
+
+    def test_refuses_a_run_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="diffusion_from"):
+            list(engine.run(Train(self.hybrid(tmp_path / "nowhere"), tmp_path / "hybrid")))
+
+
+def config_resume(out: Path) -> Any:
+    from hybridstudio.messages import Resume
+    return Resume(out, steps=3)
+
+
+@pytest.mark.parametrize(("changes", "path"), [
+    ({"handover": 60}, "model.handover"), ({"coarse_steps": 99}, "model.coarse_steps"),
+    ({"mode": "pretrained"}, "model.mode"), ({"gan_from": "x"}, "model.gan_from"),
+    ({"diffusion": {**SMALL["ddpm"], "patch": 4, "channel_mult": [1, 2, 2, 2]}}, "data.size"),
+])
+def test_stages_that_do_not_fit_are_refused(changes: dict[str, Any], path: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config.parse({"data": DATA, "model": {**SMALL["hybrid"], **changes}})
+    assert path in [problem.path for problem in refused.value.problems]
