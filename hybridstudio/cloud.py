@@ -27,7 +27,7 @@ class Look(NamedTuple):
 
 
 # Okabe & Ito 2008, "Color universal design", in the order in which they stand out best.
-DARK = Look((44, 46, 51), (62, 65, 71), (255, 255, 255),
+DARK = Look((39, 41, 45), (60, 63, 69), (255, 255, 255),
             ((86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0),
              (240, 228, 66), (0, 114, 178)))
 LIGHT = Look((227, 228, 231), (210, 212, 217), (16, 24, 48),
@@ -41,13 +41,15 @@ GRID = (-1.0, -0.5, 0.0, 0.5, 1.0)  # where faint lines are drawn, if the pictur
 
 
 def cloud(points: Points, *, side: int = 256, reach: float = 1.25,
-          colours: npt.NDArray[Any] | None = None, look: Look = DARK) -> Picture:
+          colours: npt.NDArray[Any] | None = None, look: Look = DARK,
+          centre: tuple[float, float] = (0.0, 0.0)) -> Picture:
     """Draw points (N, 2) as a picture (side, side, 3) of the square from -reach to reach, y up.
 
-    `colours` (N,) are whole numbers, one ink each; without it all have the first. Points outside
-    or without a finite place are left out. The same points always give the same picture.
+    `centre` is the middle of the square. `colours` (N,) are whole numbers, one ink each; without it
+    all have the first. Points outside or without a finite place are left out. The same points
+    always give the same picture.
     """
-    places = np.asarray(points, np.float32).reshape(-1, 2)
+    places = np.asarray(points, np.float32).reshape(-1, 2) - np.asarray(centre, np.float32)
     is_inside = (np.abs(places) <= reach).all(axis=1)  # not so for NaN
     dots = (places[is_inside] * (1, -1) / reach + 1.0) * (side / 2) - 0.5
     # How far between FEW and MANY, by the logarithm: exposure is even over any count.
@@ -67,7 +69,7 @@ def cloud(points: Points, *, side: int = 256, reach: float = 1.25,
     # Light adds up and saturates: first the ink covers the ground, then it brightens to `dense`.
     cover, bright = -np.expm1(-light)[..., None], -0.8 * np.expm1(-light / 24)[..., None]
     ink = ink + (np.asarray(look.dense, np.float32) - ink) * bright
-    ground = _ground(side, reach, look)
+    ground = _ground(side, reach, look, centre)
     return np.rint(ground + (ink - ground) * cover).astype(np.uint8)
 
 
@@ -101,15 +103,23 @@ def _blurred(planes: Planes, sigma: float) -> Planes:
     return planes
 
 
-def _ground(side: int, reach: float, look: Look) -> npt.NDArray[np.float32]:
+def _ground(side: int, reach: float, look: Look,
+            centre: tuple[float, float]) -> npt.NDArray[np.float32]:
     """Return the empty picture: the ground, and a faint grid over [-1, 1]."""
     ground, line = np.asarray((look.ground, look.line), np.float32)
     page = np.empty((side, side, 3), np.float32)
     page[:] = ground
-    at = {value: int((value / reach + 1) * side / 2) for value in GRID if abs(value) < reach}
-    low, high = at.get(-1.0, 0), at.get(1.0, side - 1)
-    for value, place in at.items():
-        # The frame is stronger than the lines inside it.
+    values = np.array(GRID)
+    columns, rows = (np.floor((way * (values - middle) / reach + 1) * side / 2).astype(int)
+                     for way, middle in zip((1, -1), centre, strict=True))
+    across, down = (slice(max(0, places.min()), max(0, places.max() + 1))
+                    for places in (columns, rows))
+    # The frame is stronger than the lines inside it, so it comes last.
+    for value, column, row in sorted(zip(values, columns, rows, strict=True),
+                                     key=lambda ends: abs(ends[0])):
         shade = line if abs(value) == 1.0 else (line + ground) / 2
-        page[low:high + 1, place] = page[place, low:high + 1] = shade
+        if 0 <= column < side:
+            page[down, column] = shade
+        if 0 <= row < side:
+            page[row, across] = shade
     return page
