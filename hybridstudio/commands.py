@@ -94,6 +94,8 @@ def _draw(request: Draw, out: str) -> list[str]:
     words = [_run(request.run), "--count", str(request.count), "--out", out]
     for name in ("sampler", "nfe", "eta", "guidance", "seed", "label", "step"):
         words += _option(f"--{name}", getattr(request, name))
+    for name, value in request.knobs.items():
+        words += ["--knob", f"{name}={value}"]
     words += _option("--weights", request.weights if request.weights != "ema" else None)
     return words + _device(request.device)
 
@@ -107,7 +109,9 @@ def _score(request: Score) -> list[str]:
     for name in ("split", "sampler", "nfe", "eta", "guidance", "seed", "step"):
         words += _option(f"--{name}", getattr(request, name))
     for name, value in request.knobs.items():
-        words += ["--knob", f"{name}={value:g}"]
+        words += ["--knob", f"{name}={value}"]
+    for name, value in request.knobs.items():
+        words += ["--knob", f"{name}={value}"]
     words += _option("--weights", request.weights if request.weights != "ema" else None)
     words += _option("--batch", request.batch if request.batch != Score.batch else None)
     return words + _device(request.device) + _option("--data-root", request.data_root)

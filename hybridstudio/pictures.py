@@ -41,11 +41,12 @@ BACKGROUND = (118, 118, 118)  # neither black nor white: middle grey as the eye 
 SETTINGS: dict[str, type] = {
     "run": str, "seed": int, "sampler": str, "nfe": int, "eta": float, "label": int,
     "guidance": float, "weights": str, "count": int, "step": int, "from_step": int,
-    "frame": int, "t": float, "version": str,
+    "frame": int, "t": float, "version": str, "knobs": dict,
 }
 
 MAX_TEXT = 64 * 1024  # bytes of settings, packed or unpacked; real ones are below 1 kB
 MAX_CHUNKS = 10_000
+MAX_KNOBS = 100
 _BARE_NAME = re.compile(r"[^/\\:\x00-\x1f\x7f]{1,200}")
 _NUMBERED = re.compile(r"\d{5,}\.png")
 
@@ -386,6 +387,10 @@ def _cleaned(values: Any) -> dict[str, Any]:
         if kind is float and type(value) is int and abs(value) < 2**53:
             value = float(value)
         is_path = isinstance(value, str) and not _BARE_NAME.fullmatch(value)
+        if type(value) is dict:
+            value = {name: float(number) for name, number in list(value.items())[:MAX_KNOBS]
+                     if _BARE_NAME.fullmatch(name) and type(number) in (int, float)
+                     and abs(number) < 2**53}
         if type(value) is kind and not is_path:
             kept[key] = value
     return kept

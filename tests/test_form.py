@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from hybridstudio import config as configs
 from hybridstudio import presets
-from hybridstudio.config import RunConfig, leaves, value_at, with_values
+from hybridstudio.config import RunConfig, known, leaves, value_at, with_values
 from hybridstudio.data import DATASETS
 from hybridstudio.errors import Problem
 from hybridstudio.gui.fields import DATA_NAMES, Choice, DataName, Flag, Text, Whole, spelled
@@ -50,6 +50,7 @@ def fault(form, path):
 
 def test_every_field_has_an_editor_of_its_type(form):
     shown = {leaf.path for leaf in leaves(form.config())} - {"schema_version", "model.family"}
+    shown -= {"train.lr_discriminator"}  # there is none
     assert set(form._rows) == shown
     kinds = {"data.name": DataName, "data.fit": Choice, "data.channels": Choice,
              "data.flip": Flag, "train.steps": Whole, "train.lr": Text, "data.size": Text,
@@ -81,7 +82,8 @@ def test_help_limits_and_names_come_from_the_config(form):
 
 
 def test_the_known_data_sets_are_those_of_the_data_package():
-    assert {name.partition(":")[0] for name in DATA_NAMES} | {"folder", "zip"} == set(DATASETS)
+    assert {name.partition(":")[0] for name in DATA_NAMES} | {"folder", "zip", "points"} == (
+        set(DATASETS))
 
 
 def test_advanced_fields_wait_behind_more(form):
@@ -123,17 +125,16 @@ def test_all_faults_show_at_once_beside_their_fields(form):
     assert not fault(form, "train.lr")
 
 
-def test_a_fault_across_fields_shows_above_and_marks_them(form):
+def test_a_fault_across_fields_marks_all_that_it_names(form):
     typed(form, "data.size", "30")
     form.set_value("model.patch", 4)
     assert form.config() is None
-    assert "not a multiple of 8" in form._across.text()
-    assert not form._across.isHidden()
+    assert "not a multiple of 8" in fault(form, "data.size")
     for path in ("data.size", "model.patch", "model.channel_mult"):
         assert form._rows[path].label.property("role") == "error"
     typed(form, "data.size", "32")
     assert form.config() is not None
-    assert form._across.isHidden()
+    assert not form._rows["model.patch"].label.property("role")
 
 
 def test_faults_appear_once_typing_rests(form, qtbot):
@@ -274,7 +275,8 @@ def test_the_form_means_what_was_set(form, changes):
     for path, value in changes.items():
         form.set_value(path, value)
     expected = with_values(base, changes)
-    assert form.config() == expected
+    # Which sizes mnist's 28 pixels can be halved to is known before it is opened.
+    assert form.config() == (None if known.problems(expected) else expected)
     assert set(form.changes()) == {
         path for path in changes if value_at(expected, path) != value_at(base, path)}
 

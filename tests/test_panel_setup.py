@@ -3,6 +3,7 @@ from __future__ import annotations
 import shlex
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
 from hybridstudio import config as configs
@@ -36,13 +37,36 @@ def typed(panel, path, text):
     panel.form.config()
 
 
-def test_every_preset_is_listed_with_its_sentence(panel):
-    listed = [panel._list.item(row).text() for row in range(panel._list.count())]
+def shown(panel):
+    items = [panel._list.item(row) for row in range(panel._list.count())]
+    return [item for item in items if not item.isHidden()]
+
+
+def test_every_preset_is_listed_under_its_family(panel):
+    family, listed = "", []
+    for item in shown(panel):
+        if item.text() in presets.names():
+            config = presets.find(item.text())
+            listed.append(item.text())
+            assert config.model.title == family
+            assert config.says in item.toolTip()
+        else:
+            family = item.text()
+            assert not item.flags() & Qt.ItemFlag.ItemIsSelectable
     assert sorted(listed) == presets.names()
     assert listed[0] == "ddpm-digits"  # needs no download: first
-    for row in range(panel._list.count()):
-        item = panel._list.item(row)
-        assert presets.find(item.text()).says in item.toolTip()
+
+
+def test_presets_are_found_by_their_words(panel):
+    panel._list.show_matching("handwritten 8×8")
+    assert [item.text() for item in shown(panel)] == ["Diffusion model", "ddpm-digits"]
+    panel._list.show_matching("no such preset")
+    assert shown(panel) == []
+    panel._list.show_matching("")
+    assert len(shown(panel)) == panel._list.count()
+    before = panel.form.config()
+    panel._list._pick(panel._list.item(0))  # a heading opens nothing
+    assert panel.form.config() == before
 
 
 def test_start_asks_for_a_training_in_a_free_folder(panel):
@@ -170,7 +194,7 @@ def test_settings_are_saved_and_opened(panel, tmp_path):
 def test_a_faulty_file_opens_as_far_as_it_is_right(panel, tmp_path):
     file = tmp_path / "bad.toml"
     file.write_text('[train]\nlr = -1\nsteps = 55\nbatchsize = 3\n[data]\nname = "shapes"\n'
-                    '[model]\nwidth = "x"\n', encoding="utf-8")
+                    '[model]\nfamily = "ddpm"\nwidth = "x"\n', encoding="utf-8")
     panel.open_file(file)
     assert panel.form.config() is None
     rows = panel.form._rows
@@ -185,6 +209,14 @@ def test_a_faulty_file_opens_as_far_as_it_is_right(panel, tmp_path):
     assert panel.form.config() is None  # the unknown key stays told until all is reset
     panel.form.reset()
     assert panel.form.config().train.steps == 55
+
+
+def test_a_model_without_a_family_is_told(panel, tmp_path):
+    file = tmp_path / "bad.toml"
+    file.write_text("[model]\nwidth = 32\n[train]\nsteps = 55\n", encoding="utf-8")
+    panel.open_file(file)
+    assert "which family" in panel.form._across.text()
+    assert panel.form._rows["train.steps"].editor.read() == 55
 
 
 @pytest.mark.parametrize("text", ["[[[", "\x00", "x" * 2_000_000])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -14,27 +15,30 @@ from hybridstudio.cli import options, watch
 from hybridstudio.cli.screen import Screen, screen_of
 from hybridstudio.config import RunConfig
 from hybridstudio.errors import StudioError, UsageError
-from hybridstudio.messages import Draw, Event, Frame, Images
+from hybridstudio.messages import Draw, Event, Frame, Images, Points
 from hybridstudio.telling import duration, number
 
 STRIP = 11  # moments in a strip unless --frames says otherwise
 ANIMATION = 60  # and in an animation
 
-Rows = Literal["x_t", "x0", "eps", "all"]
+PICTURES, POINTS = 16, 2_000  # drawn unless --count says otherwise
+ROWS = ("x_t", "x0", "eps")
 
 
 def sample(
     context: typer.Context,
     run: options.Run,
     out: Annotated[Path, typer.Option(
-        metavar="X.npy|X.png|DIR", help="An array, one sheet, or a folder of pictures.")],
-    count: options.Count = 16,
+        metavar="X.npy|X.png|DIR", help="An array, one sheet, or a folder of pictures; points "
+        "as X.npy, X.csv, or a picture of their cloud.")],
+    count: options.Count = None,
     sampler: options.Sampler = None,
     nfe: options.Nfe = None,
     eta: options.Eta = None,
     guidance: options.Guidance = None,
     seed: options.Seed = 0,
     label: options.Label = None,
+    knobs: options.Knobs = None,
     weights: options.Weights = "ema",
     step: options.Step = None,
     batch: options.Batch = Draw.batch,
@@ -46,19 +50,29 @@ def sample(
     """Draw pictures from a run or from a model that ships."""
     screen = screen_of(context)
     out = out.expanduser()
-    _refuse_existing(out, force, (".npy", ".png", ""))
+    _refuse_existing(out, force, (".npy", ".png", ".csv", ""))
     folder = runs.find(run)
+    config = runs.read(folder).config
+    is_points = _is_points(config)
+    if (out.suffix.lower() == ".csv") > is_points or (not out.suffix and is_points):
+        raise UsageError(f"--out {out} suits {'pictures' if is_points else 'points'} alone", (
+            f"{folder.name} draws {'points of the plane' if is_points else 'pictures'}"),
+            "choose one of .npy, .csv, .png" if is_points else "choose .npy, .png or a folder")
     request = Draw(
-        folder, count, sampler, nfe, eta, guidance, seed, _index(label, folder), weights,
-        step, frames=False, batch=batch, device=device)
+        folder, count or (POINTS if is_points else PICTURES), sampler, nfe, eta, guidance, seed,
+        _index(label, config), weights, step, knobs=_knobs(knobs, config), frames=False,
+        batch=batch, device=device)
     watched = watch.run(request, screen)
     if watched.done is None:
         return _cancelled(watched.code, screen)
     if watched.done.images is None:
         raise StudioError("No pictures came back", "the engine ended without any")
-    result = dict(watched.done.result)
-    pictures.write_samples(out, watched.done.images, _settings(request, result), overwrite=force)
-    screen.say(f"{_drawn(result)} → {out}", "bold")
+    result, points = dict(watched.done.result), watched.done.points
+    if points is not None and out.suffix.lower() != ".png":
+        _write_points(out, points, force)
+    else:
+        pictures.write_samples(out, watched.done.images, _settings(request, result), force)
+    screen.say(f"{_drawn(result, config)} → {out}", "bold")
     screen.result({**result, "out": str(out)})
     return 0
 
@@ -68,21 +82,23 @@ def denoise(
     run: options.Run,
     out: Annotated[Path, typer.Option(
         metavar="X.png|gif|webp|mp4", help="A strip of moments, or an animation.")],
-    count: options.Count = 8,
+    count: options.Count = None,
     sampler: options.Sampler = None,
     nfe: options.Nfe = None,
     eta: options.Eta = None,
     guidance: options.Guidance = None,
     seed: options.Seed = 0,
     label: options.Label = None,
+    knobs: options.Knobs = None,
     weights: options.Weights = "ema",
     step: options.Step = None,
     image: Annotated[Path | None, typer.Option(
         metavar="FILE", help="Begin with this picture, noised to --from-step.")] = None,
     from_step: Annotated[int | None, typer.Option(
         min=1, metavar="T", help="The noise level to begin at, up to the run's T.")] = None,
-    rows: Annotated[Rows, typer.Option(
-        help="What to show: the picture, the predicted clean one, the predicted noise.")] = "x_t",
+    rows: Annotated[str, typer.Option(
+        metavar="x_t|x0|eps|all|NAME", help="What to show: the picture, the predicted clean one, "
+        "the predicted noise, all, or what else the model shows by its name.")] = "x_t",
     frames: Annotated[int | None, typer.Option(
         min=2, metavar="N", help=f"Moments to show, evenly spread; {STRIP} in a strip, "
         f"{ANIMATION} in an animation.")] = None,
@@ -105,9 +121,11 @@ def denoise(
                          "a picture is noised to a noise level and denoised from there",
                          "give both, as in --image digit.png --from-step 400")
     folder = runs.find(run)
+    config = runs.read(folder).config
+    count = count or (POINTS if _is_points(config) else PICTURES // 2)
     request = Draw(
-        folder, count, sampler, nfe, eta, guidance, seed, _index(label, folder), weights,
-        step, _picture(image, runs.read(folder).config), from_step, frames=True,
+        folder, count, sampler, nfe, eta, guidance, seed, _index(label, config), weights, step,
+        _picture(image, config), from_step, _knobs(knobs, config), frames=True,
         batch=max(count, Draw.batch), device=device)  # one batch: its moments come in one series
     is_strip = out.suffix.lower() == ".png"
     moments = Moments(frames or (STRIP if is_strip else ANIMATION))
@@ -120,10 +138,11 @@ def denoise(
     if is_strip:
         pictures.write_png(out, pictures.strip(shown, zoom), _settings(request, result), force)
     else:
-        columns = count if rows == "all" else None
+        columns = len(shown[0]) // moments.rows_shown if rows == "all" else None
         pages = (pictures.sheet(images, columns, zoom) for images in shown)
         pictures.write_animation(out, pages, ms, overwrite=force)
-    screen.say(f"{_drawn(result)}, {len(shown)} moments → {out}", "bold")
+    moments_told = f"{len(shown)} moments" if len(shown) > 1 else "one pass"
+    screen.say(f"{_drawn(result, config)}, {moments_told} → {out}", "bold")
     screen.result({**result, "frames": len(shown), "out": str(out)})
     return 0
 
@@ -135,6 +154,7 @@ class Moments:
         self._most = most
         self._kept: list[Frame] = []
         self._last: Frame | None = None  # the newest, where it is not among those kept
+        self.rows_shown = 1  # of the last `rows`
 
     def see(self, event: Event) -> None:
         """Take notice of an event."""
@@ -148,17 +168,27 @@ class Moments:
         else:
             self._last = event
 
-    def rows(self, rows: Rows) -> list[Images]:
-        """Return what to show of every moment kept, (N, H, W, C) each, or (3N, ...) of `all`."""
+    def rows(self, rows: str) -> list[Images]:
+        """Return what to show of every moment kept: the pictures of a row, or of `all` in turn."""
         frames = self._kept + ([] if self._last is None else [self._last])
         if not frames:
             raise StudioError("There is nothing to show", "the engine told no moments")
-        names = ("x_t", "x0", "eps") if rows == "all" else (rows,)
-        told = [_filled([getattr(frame, name) for frame in frames], frames[0].x_t)
-                for name in names if any(getattr(frame, name) is not None for frame in frames)]
-        if not told:
-            raise UsageError(f"This model has no {rows} to show", fix="choose --rows x_t")
+        further = [name for frame in frames for name in frame.extra]
+        found = {name: [_pictures(frame, name) for frame in frames]
+                 for name in dict.fromkeys((*ROWS, *further))}
+        has = [name for name, told in found.items() if any(each is not None for each in told)]
+        names = has if rows == "all" else [name for name in has if name == rows]
+        if not names:
+            raise UsageError(f"This model has no {rows} to show",
+                             fix=f"choose --rows {' or '.join([*has, 'all'])}")
+        self.rows_shown = len(names)
+        told = [_filled(found[name], frames[0].x_t) for name in names]
         return [np.concatenate(parts) for parts in zip(*told, strict=True)]
+
+
+def _pictures(frame: Frame, name: str) -> Images | None:
+    found: Images | None = getattr(frame, name) if name in ROWS else frame.extra.get(name)
+    return found
 
 
 def _filled(row: list[Images | None], like: Images) -> list[Images]:
@@ -182,18 +212,43 @@ def _refuse_existing(out: Path, force: bool, endings: tuple[str, ...]) -> None:
                          "choose another --out, or add --force")
 
 
-def _index(label: str | None, folder: Path) -> int | None:
+def _is_points(config: RunConfig) -> bool:
+    return config.data.shape is not None and config.data.shape.is_points
+
+
+def _index(label: str | None, config: RunConfig) -> int | None:
     """Find a class by its index or its name among the run's classes."""
     if label is None:
         return None
-    classes = runs.read(folder).config.data.classes
-    if label.isdecimal():
-        return int(label)
+    classes = config.data.classes
     if label in classes:
         return classes.index(label)
+    if label.isdecimal():
+        return int(label)
     raise UsageError(f"There is no class {label}",
                      f"the classes are {', '.join(classes)}" if classes else
                      "this run knows no classes", "give a class's index or its name")
+
+
+def _knobs(values: Sequence[str] | None, config: RunConfig) -> dict[str, float]:
+    """Read name=value of the run's knobs; how far each goes is checked where it is drawn."""
+    known = [knob.name for knob in config.model.knobs()]
+    found: dict[str, float] = {}
+    for text in values or ():
+        name, equals, raw = (part.strip() for part in text.partition("="))
+        if not equals:
+            raise UsageError(f"--knob {text} has no value", fix=f"write it as --knob {name}=1")
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            raise UsageError(f"There is no knob {name}", (
+                f"a {config.model.family} has {', '.join(known) or 'none'}"),
+                f"did you mean {close[0]}?" if close else "")
+        try:
+            found[name] = float(raw)
+        except ValueError:
+            raise UsageError(f"--knob {text} is no number", f"{raw!r} was given",
+                             f"write it as --knob {name}=1") from None
+    return found
 
 
 def _picture(file: Path | None, config: RunConfig) -> Images | None:
@@ -208,20 +263,32 @@ def _picture(file: Path | None, config: RunConfig) -> Images | None:
         raise UsageError(f"{file} cannot be used", str(error), "give another picture") from None
 
 
+def _write_points(out: Path, points: Points, force: bool) -> None:
+    """Write points (N, 2) as an array of float32, or as lines of x,y."""
+    with pictures.complete(out, force) as file:
+        if out.suffix.lower() == ".npy":
+            np.save(file, points.astype(np.float32, copy=False), allow_pickle=False)
+        else:  # nine figures bring every float32 back exactly
+            np.savetxt(file, points, fmt="%.9g", delimiter=",", header="x,y", comments="")
+
+
 def _settings(request: Draw, result: Mapping[str, Any]) -> dict[str, Any]:
     """Gather what a PNG carries, so that dropping it on the window brings everything back."""
     asked = {name: getattr(request, name) for name in pictures.SETTINGS if hasattr(request, name)}
+    asked["knobs"] = dict(request.knobs) or None
     told = {name: result[name] for name in pictures.SETTINGS if name in result}
     return {**asked, **told, "run": request.run.name}
 
 
-def _drawn(result: Mapping[str, Any]) -> str:
-    words = f"{result.get('count', '')} pictures"
+def _drawn(result: Mapping[str, Any], config: RunConfig) -> str:
+    what = "points" if _is_points(config) else "pictures"
+    words = f"{result.get('count', 0):,} {what}"
     if "seconds" in result:
         words += f" in {duration(result['seconds'])}"
     if "ms_per_image" in result:
         words += f" ({number(result['ms_per_image'])} ms each)"
-    return f"{words}, {result.get('sampler', '')} with {result.get('nfe', '?')} evaluations"
+    nfe = result.get("nfe", "?")
+    return f"{words}, {result.get('sampler', '')} with {nfe} evaluation{'' if nfe == 1 else 's'}"
 
 
 def _cancelled(code: int, screen: Screen) -> int:

@@ -15,19 +15,12 @@ from hybridstudio import presets as shelf
 from hybridstudio import runs as folders
 from hybridstudio.cli import options
 from hybridstudio.cli.screen import COLOURS, screen_of
-from hybridstudio.config import RunConfig
+from hybridstudio.config import RunConfig, known
 from hybridstudio.errors import StudioError, UsageError
 from hybridstudio.telling import duration
 
-# Size, channels and number of classes of the data sets whose pictures are all alike.
-NATIVE = {
-    "digits": (8, 1, 10),
-    "shapes": (32, 3, 8),
-    "mnist": (28, 1, 10),
-    "fashion-mnist": (28, 1, 10),
-    "kmnist": (28, 1, 10),
-    "cifar10": (32, 3, 10),
-}
+# Of the models that have them.
+TOLD = ("timesteps", "schedule", "predict", "net", "loss", "latent", "mode")
 
 
 def presets(
@@ -86,7 +79,8 @@ def info(
     if not screen.as_json:
         if config.says:
             screen.say(config.says, "italic")
-        rows = [[key, _spelled(value)] for key, value in facts.items() if value not in (None, "")]
+        rows = [[key, _spelled(value)] for key, value in facts.items()
+                if value not in (None, "", [])]
         screen.table((), rows)
     screen.result({**facts, "config": config.model_dump(mode="json")})
     return 0
@@ -110,56 +104,55 @@ def _target(text: str) -> tuple[RunConfig, dict[str, Any]]:
 
 
 def _facts(config: RunConfig) -> dict[str, Any]:
-    whole = _resolved(config)
+    whole, model = known.resolved(config), config.model
     sizes, problem = _parameters(whole)
-    side, channels = whole.data.size, whole.data.channels
-    sample = config.sample
+    low, usual, high = model.evaluations
     return {
         "name": config.name,
-        "family": config.model.family,
+        "family": model.family,
         "data": config.data.name,
-        "shape": [channels, side, side] if side and channels else None,
+        "shape": list(whole.data.shape) if whole.data.shape is not None else None,
         "classes": len(whole.data.classes),
         "parameters": sizes,
         "parameters_unknown": problem,
+        **{name: getattr(model, name) for name in TOLD if hasattr(model, name)},
+        "levels": model.levels or None,
         "sampler": config.sampler,
-        "nfe": config.nfe,
-        "guidance": sample.guidance,
+        "samplers": list(model.samplers),
+        "nfe": config.nfe if model.samplers else None,
+        "evaluations": [low, usual, high] if low < high else None,
+        "guidance": config.sample.guidance if model.guided else None,
+        "knobs": [knob._asdict() for knob in model.knobs()],
         "steps": config.train.steps,
         "batch_size": config.train.batch_size,
         "source": config.source,
     }
 
 
-def _resolved(config: RunConfig) -> RunConfig:
-    """Fill in what the data set will say where that is known without opening it."""
-    known = NATIVE.get(config.data.name)
-    if known is None:
-        return config
-    size, channels, classes = known
-    data = config.data
-    return config.model_copy(update={"data": data.model_copy(update={
-        "size": data.size or size, "channels": data.channels or channels,
-        "classes": data.classes or tuple(str(number) for number in range(classes))})})
-
-
 def _parameters(config: RunConfig) -> tuple[dict[str, int], str]:
     """Count the parameters of each network; where it cannot be built yet, say why."""
-    from hybridstudio.families import FAMILIES  # brings torch
+    import torch  # which the other commands here do without
+
+    from hybridstudio.engine.learner import parameters
+    from hybridstudio.families import FAMILIES
 
     try:
-        family = FAMILIES[config.model.family](config)
+        with torch.device("meta"):  # counts without filling any memory
+            family = FAMILIES[config.model.family](config)
     except StudioError as error:
         return {}, ": ".join(part for part in (error.what, error.why) if part)
-    return {name: sum(weights.numel() for weights in family.get_submodule(name).parameters())
-            for name in family.trained}, ""
+    return parameters(family), ""
 
 
 def _spelled(value: Any) -> str:
+    if isinstance(value, dict) and "says" in value:  # a knob
+        return (f"{value['name']} ({value['low']:g} to {value['high']:g}, {value['default']:g}): "
+                f"{value['says']}")
     if isinstance(value, dict):
         return ", ".join(f"{key} {_spelled(item)}" for key, item in value.items())
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
+        is_long = any(isinstance(item, dict) for item in value)
+        return ("\n" if is_long else ", ").join(map(_spelled, value)) or "none"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -25,9 +25,13 @@ DataRoot = Annotated[Path | None, typer.Option(
 
 Run = Annotated[str, typer.Argument(
     metavar="RUN", help="A run's folder, or the name of a run or of a model that ships.")]
-Count = Annotated[int, typer.Option(min=1, metavar="N", help="How many pictures.")]
+Count = Annotated[int | None, typer.Option(
+    min=1, metavar="N", help="How many pictures, or points [16, or 2,000 points].")]
 Sampler = Annotated[str | None, typer.Option(
-    metavar="NAME", help="ancestral, ddim, dpm++2m, unipc, heun or euler.")]
+    metavar="NAME", help="One of the ways to draw that `info RUN` lists.")]
+Knobs = Annotated[list[str] | None, typer.Option(
+    "--knob", metavar="NAME=VALUE", help="A further setting of the run's model, as `info RUN` "
+    "lists them. Give it as often as needed.")]
 Nfe = Annotated[int | None, typer.Option(
     min=1, metavar="N", help="Network evaluations for each picture.")]
 Eta = Annotated[float | None, typer.Option(

@@ -25,17 +25,19 @@ from PySide6.QtWidgets import (
 )
 
 from hybridstudio.config import Leaf
+from hybridstudio.config.known import KNOWN
 from hybridstudio.gui import theme
 from hybridstudio.gui.askfile import ask_file
+from hybridstudio.gui.several import Several
 
 ENGLISH = QLocale(QLocale.Language.English, QLocale.Country.UnitedKingdom)  # 20,000, everywhere
 EMPTY = "automatic"  # what an optional field shows while nothing is asked
 LARGEST = 2**31 - 1
 
-# Data sets known by name; `folder:PATH` and `zip:PATH` name the user's own.
-DATA_NAMES = ("digits", "shapes", "mnist", "fashion-mnist", "kmnist", "cifar10", "celeba",
-              "lsun:bedroom", "lsun:church_outdoor")
-OWN = {"folder": Path.is_dir, "zip": Path.is_file}
+# Data sets known by name; `folder:PATH`, `zip:PATH` and `points:PATH` name the user's own.
+DATA_NAMES = (*KNOWN, "celeba", "lsun:bedroom", "lsun:church_outdoor")
+OWN = {"folder": Path.is_dir, "zip": Path.is_file, "points": Path.is_file}
+POINT_FILES = (".csv", ".tsv", ".txt", ".npy")
 
 
 class Editor(Protocol):
@@ -216,12 +218,13 @@ class DataName(QWidget):
         self._names.setMinimumContentsLength(8)
         button = QToolButton()
         theme.set_icon(button, "folder")
-        button.setToolTip("Choose a folder or a zip archive of pictures")
-        button.setAccessibleName("Choose your own pictures")
+        button.setToolTip("Choose a folder or a zip archive of pictures, or a file of points")
+        button.setAccessibleName("Choose data of your own")
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(button)
         menu.addAction("Choose folder…", lambda: self._ask("folder"))
         menu.addAction("Choose zip archive…", lambda: self._ask("zip"))
+        menu.addAction("Choose file of points…", lambda: self._ask("points"))
         button.setMenu(menu)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -249,7 +252,8 @@ class DataName(QWidget):
         kind, colon, path = name.partition(":")
         if colon and kind in OWN:
             if not path or not OWN[kind](Path(path).expanduser()):
-                raise ValueError(f"there is no {'folder' if kind == 'folder' else 'archive'} there")
+                what = {"folder": "folder", "zip": "archive"}.get(kind, "file")
+                raise ValueError(f"there is no {what} there")
         elif kind not in {known.partition(":")[0] for known in DATA_NAMES}:
             raise ValueError("no data set of this name; choose one, or write folder:PATH")
         return name
@@ -260,7 +264,8 @@ class DataName(QWidget):
 
     def choose(self, path: Path) -> None:
         """Take a folder or an archive as the data set, as a drop or the dialog does."""
-        self._names.setEditText(f"{'folder' if path.is_dir() else 'zip'}:{path}")
+        kind = "points" if path.suffix.lower() in POINT_FILES else "zip"
+        self._names.setEditText(f"{'folder' if path.is_dir() else kind}:{path}")
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take a folder or a zip archive."""
@@ -279,17 +284,20 @@ class DataName(QWidget):
     def _ask(self, kind: str) -> None:
         if kind == "folder":
             ask_file(self, "Choose a folder of pictures", self.choose, folder=True)
+        elif kind == "points":
+            endings = " ".join(f"*{ending}" for ending in POINT_FILES)
+            ask_file(self, "Choose a file of points", self.choose, kinds=[f"Points ({endings})"])
         else:
             ask_file(self, "Choose a zip archive of pictures", self.choose,
                      kinds=["Zip archives (*.zip)"])
 
 
-def editor_for(leaf: Leaf) -> Editor:
-    """Make the editor that suits a field's type."""
+def editor_for(leaf: Leaf, choices: tuple[Any, ...] = ()) -> Editor:
+    """Make the editor that suits a field's type; `choices` are those it offers of its own."""
     if leaf.path == "data.name":
         return DataName()
     if leaf.choices:
-        return Choice(leaf.choices, leaf.optional)
+        return Choice(choices or leaf.choices, leaf.optional)
     parts = [part for part in typing.get_args(leaf.type) if part is not type(None)]
     kind = parts[0] if leaf.optional else leaf.type
     if kind is bool:
@@ -298,6 +306,8 @@ def editor_for(leaf: Leaf) -> Editor:
         return Whole(leaf)
     if typing.get_origin(kind) is tuple:
         item = typing.get_args(kind)[0]
+        if typing.get_origin(item) is typing.Literal:
+            return Several(typing.get_args(item))
         return Text(lambda text: _list(text, PARSERS[item]), leaf.optional)
     return Text(PARSERS[kind], leaf.optional)
 
@@ -341,11 +351,12 @@ PARSERS: dict[type, Callable[[str], Any]] = {float: _float, int: _int, str: str}
 
 
 def dropped_data(event: QDropEvent) -> Path | None:
-    """Return the one folder or zip archive that is being dropped; a run's folder is none."""
+    """Return the folder, zip archive or file of points being dropped; a run's folder is none."""
     path = dropped_path(event)
     if path is None or (path / "run.toml").is_file():
         return None
-    return path if path.is_dir() or path.suffix.lower() == ".zip" else None
+    is_data = path.is_dir() or path.suffix.lower() in (".zip", *POINT_FILES)
+    return path if is_data else None
 
 
 def dropped_path(event: QDropEvent) -> Path | None:

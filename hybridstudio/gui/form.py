@@ -24,10 +24,10 @@ from PySide6.QtWidgets import (
 )
 
 from hybridstudio import config as configs
-from hybridstudio.config import Leaf, RunConfig
+from hybridstudio.config import Leaf, RunConfig, known
 from hybridstudio.errors import ConfigError, Problem
 from hybridstudio.gui import theme
-from hybridstudio.gui.rows import Group, Row, sentence
+from hybridstudio.gui.rows import Group, Row, label_of, sentence
 
 CHECK_MS = 150  # a fault shows only once typing rests
 HIDDEN = frozenset({"schema_version"})  # no business of a user's
@@ -150,6 +150,10 @@ class ConfigForm(QWidget):
         """Return the paths of the fields that differ from the config that was opened."""
         return tuple(path for path, row in self._rows.items() if row.is_changed)
 
+    def name_of(self, path: str) -> str:
+        """Return what a field is called in the form, "" where it shows none at this path."""
+        return label_of(self._rows[path].leaf) if path in self._rows else ""
+
     def set_value(self, path: str, value: Any) -> None:
         """Edit a field as a user would; raises KeyError for an unknown path."""
         editor = self._rows[path].editor
@@ -186,18 +190,20 @@ class ConfigForm(QWidget):
                 faults.append(Problem(path, str(error)))
         try:
             config = configs.with_values(self._base, values)
+            faults += known.problems(config)
         except ConfigError as error:
             faults += error.problems
         self._config = None if faults else config
         self.problems = tuple(faults)
         owners = [(self._owner(fault), fault) for fault in faults]
         across = [fault for owner, fault in owners if owner not in self._rows]
+        named = {word.strip(".") for fault in faults for word in re.findall(r"[\w.]+", fault.what)}
         self._across.setText("\n".join(sentence(fault) for fault in across))
         self._across.setVisible(bool(across))
         for path, row in self._rows.items():
             mine = [fault for owner, fault in owners if owner == path]
             row.show_fault("\n".join(sentence(fault) for fault in mine),
-                           is_part=any(path in fault.what for fault in across))
+                           is_part=path in named)
             row.show_changed(values.get(path) != configs.value_at(self._base, path))
         for group in self._groups:
             group.open_for_faults()
@@ -210,10 +216,8 @@ class ConfigForm(QWidget):
         """
         parts = fault.path.split(".")
         for end in range(len(parts), 0, -1):
-            untagged = parts[:1] + parts[2:end]  # model.ddpm.width, told by a union
-            for known in (".".join(parts[:end]), ".".join(untagged)):
-                if known in self._rows:
-                    return known
+            if (path := ".".join(parts[:end])) in self._rows:
+                return path
         words = set(re.findall(r"\w+", fault.what))
         named = [path for path in self._rows if path.rpartition(".")[0] == fault.path
                  and path.rpartition(".")[2] in words]
@@ -227,13 +231,7 @@ class ConfigForm(QWidget):
         after = self._snapshot()
         if before is None or after == before:
             return
-        if path.endswith(".family"):  # another family has other fields
-            family = self._rows[path].editor.read()
-            table = {path.rpartition(".")[0]: {"family": family}}
-            whole = configs.parse(self._base.model_dump(mode="python") | table)
-            after = Snapshot(whole, {})
-        else:
-            self._shown = after
+        self._shown = after
         self.undo_stack.push(Edit(self, f"Change {path}", before, after, path))
         self._timer.start()
 
@@ -256,13 +254,15 @@ class ConfigForm(QWidget):
         column.setContentsMargins(0, 0, 2 * theme.GRID, 2 * theme.GRID)
         column.setSpacing(3 * theme.GRID)
         self._rows, self._groups = {}, []
+        choices = {"sample.sampler": self._base.model.samplers}
         sections: dict[str, list[Leaf]] = {}
+        shown = set(_paths(self._base))
         for leaf in configs.leaves(self._base):
-            if leaf.path in _paths(self._base):
+            if leaf.path in shown:
                 sections.setdefault(leaf.path.rpartition(".")[0], []).append(leaf)
         for prefix, found in sections.items():
             section = configs.value_at(self._base, prefix) if prefix else self._base
-            rows = [Row(leaf, self.reset) for leaf in found]
+            rows = [Row(leaf, self.reset, choices.get(leaf.path, ())) for leaf in found]
             self._rows |= {row.leaf.path: row for row in rows}
             group = Group(section, rows)
             self._groups.append(group)
@@ -302,6 +302,26 @@ class ConfigForm(QWidget):
 
 
 def _paths(config: RunConfig) -> list[str]:
-    """Return the fields that the form shows: a family is chosen only where there are several."""
+    """Return the fields that the form shows; the family itself comes with the preset.
+
+    What means nothing to the family is left out, unless it was set all the same.
+    """
+    idle = _idle(config)
     return [leaf.path for leaf in configs.leaves(config) if leaf.path not in HIDDEN
-            and not (leaf.path.endswith(".family") and len(leaf.choices) < 2)]
+            and leaf.path.rpartition(".")[2] != "family"
+            and not (leaf.path in idle and configs.value_at(config, leaf.path) == leaf.default)]
+
+
+def _idle(config: RunConfig) -> set[str]:
+    """Return the paths of the fields that mean nothing to a config's family."""
+    model = config.model
+    means_something = {
+        "train.lr_discriminator": model.adversarial,
+        "sample.sampler": len(model.samplers) > 1,
+        "sample.nfe": model.evaluations.low < model.evaluations.high,
+        "sample.eta": "ddim" in model.samplers,
+        "sample.guidance": model.guided,
+        "sample.count": bool(model.samplers),
+        "sample.seed": bool(model.samplers),
+    }
+    return {path for path, does in means_something.items() if not does}

@@ -31,18 +31,22 @@ RESET_WIDTH = 28  # its column keeps its room while no reset button shows
 WORDS = {"lr": "learning rate", "nfe": "evaluations", "ema": "EMA decay", "eta": "η (eta)",
          "vlb_weight": "L_vlb weight λ", "says": "description", "channel_mult": "level widths",
          "predict": "predicts", "head_width": "width of a head", "betas": "Adam's β₁, β₂",
-         "grad_clip": "gradient clip", "fit": "fit to a square"}
+         "grad_clip": "gradient clip", "fit": "fit to a square", "r1": "R1 weight γ",
+         "r1_every": "R1 every", "beta": "KL weight β", "unroll_lr": "unrolled learning rate",
+         "ada_target": "ADA target r_t", "ada_pictures": "ADA speed", "net": "networks",
+         "lr_discriminator": "discriminator's rate"}
 BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 class Row:
     """One field: its name with a mark of change, its editor, reset button, its fault below."""
 
-    def __init__(self, leaf: Leaf, reset: Callable[[str], None]) -> None:
+    def __init__(self, leaf: Leaf, reset: Callable[[str], None],
+                 choices: tuple[object, ...] = ()) -> None:
         self.leaf = leaf
         self.is_changed = False
         self.is_folded = False
-        self.editor: Editor = editor_for(leaf)
+        self.editor: Editor = editor_for(leaf, choices)
         assert isinstance(self.editor, QWidget)
         self.widget: QWidget = self.editor
         self.name = label_of(leaf)

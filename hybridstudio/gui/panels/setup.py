@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import typing
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut, QShowEvent
@@ -14,6 +13,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPushButton,
     QSplitter,
     QVBoxLayout,
@@ -22,20 +22,19 @@ from PySide6.QtWidgets import (
 
 from hybridstudio import commands, runs, telling
 from hybridstudio import config as configs
-from hybridstudio.config import RunConfig, leaves, value_at
-from hybridstudio.errors import ConfigError, Problem, StudioError, translate
+from hybridstudio.config import RunConfig, known, leaves, value_at
+from hybridstudio.errors import Problem, StudioError, translate
 from hybridstudio.gui import theme
 from hybridstudio.gui.anatomy import Panel, alone
 from hybridstudio.gui.askfile import ask_file
 from hybridstudio.gui.buttons import flat
+from hybridstudio.gui.faulty import as_far_as_valid
 from hybridstudio.gui.form import ConfigForm
-from hybridstudio.gui.presetlist import EMBEDDED, PresetList
-from hybridstudio.gui.rows import label_of
+from hybridstudio.gui.presetlist import FIRST, PresetList
 from hybridstudio.gui.theme import GRID
 from hybridstudio.gui.wishes import Cancel
 from hybridstudio.messages import Device, Done, Event, Probe, Probed, Progress, Started, Train
 
-FIRST = "ddpm-digits"  # the preset that needs no download and trains in a minute
 PROBE_MS = 1200  # how long a user pauses before an estimate is made unasked
 
 # The settings that change what a step costs; any other leaves an estimate as it is.
@@ -56,7 +55,7 @@ class SetupPanel(Panel):
         super().__init__(parent)
         self._probed: tuple[Probe, Probed] | None = None
         self._asked: Probe | None = None
-        self._at_hand = set(EMBEDDED)  # data sets known to lie on this machine
+        self._at_hand: set[str] = set()  # data sets known to lie on this machine
         self._list = PresetList()
         self._list.picked.connect(self._open_preset)
         self.form = ConfigForm()
@@ -67,9 +66,18 @@ class SetupPanel(Panel):
         page = QVBoxLayout(form_page)
         page.setContentsMargins(2 * GRID, GRID, GRID, GRID)
         page.addWidget(self.form)
-        self._list.setMinimumWidth(180)
+        find = QLineEdit(placeholderText="Find a preset", clearButtonEnabled=True)
+        find.setAccessibleName("Find a preset")
+        find.textChanged.connect(self._list.show_matching)
+        left = QWidget()
+        left.setMinimumWidth(180)
+        column = QVBoxLayout(left)
+        column.setContentsMargins(GRID, GRID, 0, 0)
+        column.setSpacing(GRID)
+        column.addWidget(find)
+        column.addWidget(self._list, 1)
         form_page.setMinimumWidth(340)
-        sides.addWidget(self._list)
+        sides.addWidget(left)
         sides.addWidget(form_page)
         sides.setSizes([220, 460])
         sides.setStretchFactor(1, 1)
@@ -95,7 +103,7 @@ class SetupPanel(Panel):
         self.show_error(None)
         try:
             values = configs.plain(configs.read_text(path), path.name)
-            config, problems = _as_far_as_valid(values, path.name)
+            config, problems = as_far_as_valid(values, path.name)
         except (StudioError, OSError) as error:
             self.show_error(translate(error))
             return
@@ -152,8 +160,10 @@ class SetupPanel(Panel):
     def _probe_unasked(self) -> None:
         """Estimate by itself where that takes a moment: no download is started unasked."""
         config = self.form.config()
-        if config is not None and self.isVisible() and config.data.name in self._at_hand and (
-                self._asked is None and not self._stands(config)):
+        if config is None or self._asked is not None or not self.isVisible():
+            return
+        is_here = known.is_embedded(config.data) or config.data.name in self._at_hand
+        if is_here and not self._stands(config):
             self.probe()
 
     def _probe_or_cancel(self) -> None:
@@ -169,10 +179,11 @@ class SetupPanel(Panel):
         if config is None or self._probed is None:
             return False
         before = self._probed[0]
-        return before.device == self._device() and not any(
+        is_alike = (before.device, before.config.model.family) == (
+            self._device(), config.model.family)
+        return is_alike and not any(
             value_at(config, leaf.path) != value_at(before.config, leaf.path)
-            for leaf in leaves(config) if leaf.path.startswith(COSTLY)
-            and config.model.family == before.config.model.family)
+            for leaf in leaves(config) if leaf.path.startswith(COSTLY))
 
     def _show_estimate(self) -> None:
         config = self.form.config()
@@ -236,8 +247,7 @@ class SetupPanel(Panel):
 
     def _named(self, fault: Problem) -> str:
         """Tell a fault with its field's label in front."""
-        labels = {leaf.path: label_of(leaf) for leaf in leaves(RunConfig())}
-        label = labels.get(fault.path)
+        label = self.form.name_of(fault.path)
         return f"“{label}”: {fault.what}" if label else f"this: {fault.what}"
 
     def _start_now(self) -> None:
@@ -357,24 +367,6 @@ def roughly(seconds: float) -> str:
             return f"{seconds / size:.2g} {unit}" if seconds / size < 10 else (
                 f"{seconds / size:.0f} {unit}")
     return f"{seconds / 86_400:.2g} days"
-
-
-def _as_far_as_valid(values: dict[str, Any], source: str) -> tuple[RunConfig, list[Problem]]:
-    """Return the config that is left when faulty fields fall back to their defaults.
-
-    Raises ConfigError where what is left is no config either.
-    """
-    try:
-        return configs.parse(values, source), []
-    except ConfigError as error:
-        for problem in error.problems:
-            table: Any = values
-            *parents, last = problem.path.split(".")
-            for parent in parents:
-                table = table.get(parent, {}) if isinstance(table, dict) else {}
-            if isinstance(table, dict):
-                table.pop(last, None)
-        return configs.parse(values, source), error.problems
 
 
 if __name__ == "__main__":
