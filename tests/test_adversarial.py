@@ -207,7 +207,9 @@ class TestUnrolling:
         assert slope == pytest.approx(0.5 + 2 * 4 * 0.1 * 2.0)
 
     def test_an_adaptive_step_has_the_length_of_the_rate(self) -> None:
-        at = {"w": torch.tensor([3.0, -1.0], requires_grad=True)}
+        at = {"w": torch.tensor([4.0, -3.0], requires_grad=True)}
         later = unrolled(lambda w: 0.5 * w["w"].square().sum(), at, 1, 0.1)
-        assert torch.allclose(later["w"], torch.tensor([2.9, -0.9]))
-        assert torch.equal(at["w"].detach(), torch.tensor([3.0, -1.0]))
+        moved = later["w"] - at["w"]
+        assert moved.square().mean().sqrt().detach() == pytest.approx(0.1)
+        assert torch.allclose(moved / moved[0], at["w"] / 4.0)
+        assert torch.equal(at["w"].detach(), torch.tensor([4.0, -3.0]))

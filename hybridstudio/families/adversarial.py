@@ -160,22 +160,19 @@ def unrolled(
     """Return D's weights after some steps down its loss, as a function of what the loss depends on.
 
     A loss of G that is computed with these weights has a gradient through all the steps. `adaptive`
-    divides each weight's gradient by its root mean square over the steps so far, as Adam does;
+    scales each weight tensor's gradient to a root mean square of 1, so that `lr` is about Adam's;
     without it they are plain gradient descent. The weights must require gradients.
     """
-    # Metz 2017, equations 4 to 7: θ^{k+1} = θ^k + η df(θ_G, θ^k)/dθ^k; G descends f(θ_G, θ^K).
-    squares = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-    for step in range(steps):
+    # Metz 2017, equations 4 to 7: θ^{k+1} = θ^k - η dL_D(θ_G, θ^k)/dθ^k; G descends f(θ_G, θ^K).
+    for _ in range(steps):
         with torch.enable_grad():
             gradients = torch.autograd.grad(
                 loss(weights), list(weights.values()), create_graph=True)
         moved: Weights = {}
         for (name, weight), gradient in zip(weights.items(), gradients, strict=True):
-            rate = torch.full_like(weight, lr)
-            if adaptive:
-                # The divisor is taken as a constant: through it the first step's gradient is 0.
-                squares[name] = squares[name] + gradient.detach().square()
-                rate = lr / ((squares[name] / (step + 1)).sqrt() + 1e-8)
-            moved[name] = weight - rate * gradient
+            # The scale is taken as a constant, and is one for the whole tensor: with Adam's own,
+            # weights whose gradient is nearly 0 would carry most of G's.
+            scale = gradient.detach().square().mean().sqrt() + 1e-8 if adaptive else 1.0
+            moved[name] = weight - lr / scale * gradient
         weights = moved
     return weights

@@ -137,7 +137,8 @@ class GAN(Family):
 
         G's gradient runs through these steps: what D would answer is part of what G learns from.
         """
-        # Metz 2017, equation 6: G descends f(θ_G, θ_D^K), in which E[log D^K(x)] depends on G too.
+        # Metz 2017, equation 6: G descends f(θ_G, θ_D^K), whose real part depends on G through
+        # θ_D^K. With "minimax" that is f itself; the other games replace only G's own part.
         smoothing = self.config.label_smoothing
         with torch.autocast(fake.device.type, enabled=False):
             real, fake = turn.seen(turn.real).float(), turn.seen(fake).float()
@@ -155,7 +156,8 @@ class GAN(Family):
             weights = unrolled(loss, dict(self.discriminator.named_parameters()),
                                self.config.unroll, self.config.unroll_lr)
             of_real, of_fake = outputs(weights)
-            return -self.loss.discriminator(of_real, of_fake, smoothing), of_fake
+            real_part = self.loss.discriminator(of_real, torch.zeros_like(of_fake), smoothing)
+            return self.loss.generator(of_fake) - real_part, of_fake
 
     # --- drawing ------------------------------------------------------------------------------
 
