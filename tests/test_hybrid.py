@@ -13,9 +13,10 @@ from torch import Tensor
 
 from hybridstudio import config, engine, runs
 from hybridstudio.config import RunConfig
+from hybridstudio.diffusion.schedule import Schedule
 from hybridstudio.engine.learner import Learner
 from hybridstudio.errors import ConfigError
-from hybridstudio.families.coarse import coarse_states
+from hybridstudio.families.coarse import noised
 from hybridstudio.families.hybrid import Hybrid
 from hybridstudio.messages import Done, Draw, Train
 
@@ -27,7 +28,7 @@ def learner(**model: Any) -> Learner:
 
 def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
     return {name.split(".weight")[0].split(".")[0] for name in before
-            if not torch.equal(before[name], after[name]) and not name.startswith("progress")}
+            if not torch.equal(before[name], after[name]) and not name.startswith(("progress", "pool"))}
 
 
 def weights(learner: Learner) -> dict[str, Tensor]:
@@ -57,9 +58,8 @@ class TestStages:
         noise = torch.Generator().manual_seed(0)
         for weight in family.diffusion.unet.parameters():  # its last layer begins at zero
             torch.nn.init.normal_(weight, 0.0, 0.1, generator=noise)
-        images = a_batch().images
-        x_k, coarse, _ = coarse_states(family.diffusion, family.config, images, None, 25, noise)
-        gradients = torch.autograd.grad((x_k + coarse).sum(), family.diffusion.unet.parameters(),
+        coarse = family._coarse(a_batch().images, None, 3, noise)
+        gradients = torch.autograd.grad(coarse.x_k.sum(), family.diffusion.unet.parameters(),
                                         allow_unused=True)
         assert any(g is not None and g.abs().sum() > 0 for g in gradients)
 
@@ -92,13 +92,44 @@ class TestStages:
         assert ("reconstruction" in told) == (share < 1.0)
         assert {"loss/generator", "loss/discriminator", "p/real", "p/fake", "r1"} <= set(told)
 
-    def test_coarse_states_of_real_pictures_stay_near_them(self) -> None:
-        family = learner(rolled_out=0.0, handover=2).family
-        assert isinstance(family, Hybrid)
+    def test_coarse_pictures_of_real_ones_stay_near_them(self) -> None:
+        schedule = Schedule.named("linear", 50)
         images = a_batch().images
+
+        class Knowing(torch.nn.Module):
+            def forward(self, x: Tensor, t: Tensor, labels: object) -> Tensor:
+                return schedule.eps_from_x0(x, t, images)
+
+        family = learner().family
+        assert isinstance(family, Hybrid)
+        family.diffusion.unet = Knowing()
         noise = torch.Generator().manual_seed(0)
-        _, _, known = coarse_states(family.diffusion, family.config, images, None, 2, noise)
-        assert known == len(images)
+        coarse = noised(family.diffusion, images, None, 10, 3, noise)
+        torch.testing.assert_close(coarse.picture, images, atol=1e-4, rtol=1e-4)
+        assert set(coarse.k.tolist()) == {10}
+
+    def test_drawn_coarse_pictures_are_used_a_few_times_and_replaced(self) -> None:
+        one = learner(pool=16)
+        family = one.family
+        assert isinstance(family, Hybrid)
+        assert family.pool is not None
+        one.learn(a_batch(), 0.6)
+        first = family.pool.x_k.clone()
+        assert family.pool.lacks() == 0
+        for _ in range(9):
+            one.learn(a_batch(), 0.6)
+        changed = (family.pool.x_k != first).flatten(1).any(1)
+        assert changed.all()
+        assert family.pool.count == 16 + 10 * 2
+
+    def test_the_pool_belongs_to_the_checkpoint(self) -> None:
+        one, other = learner(pool=16), learner(pool=16)
+        one.learn(a_batch(), 0.6)
+        other.restore(one.tensors(), 1)
+        for each in (one, other):
+            each.learn(a_batch(), 0.6)
+        first, second = weights(one), weights(other)
+        assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 class TestDrawing:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from hybridstudio.config import HybridConfig, RunConfig
 from hybridstudio.diffusion.noise import normal, streams
 from hybridstudio.diffusion.samplers import Moment
-from hybridstudio.families.coarse import coarse_states, walked_down
+from hybridstudio.families.coarse import drawn, joined, noised, walked_down
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
 from hybridstudio.families.ddpm import DDPM
 from hybridstudio.families.gan import GAN
@@ -61,8 +61,14 @@ class Bridged(Family):
     ) -> dict[str, Tensor]:
         """Teach the bridge which z draws each coarse picture, and to spread its z as N(0, I)."""
         labels = batch.labels if self.diffusion.classes else None
-        _, coarse, known = coarse_states(self.diffusion, self.config, batch.images, labels,
-                                         self.config.handover, noise)
+        known = len(batch.images) - round(len(batch.images) * self.config.rolled_out)
+        k, steps = self.config.handover, self.config.coarse_steps
+        rest = None if labels is None else labels[known:]
+        states = joined(
+            noised(self.diffusion, batch.images[:known], None if labels is None else labels[:known],
+                   k, steps, noise),
+            drawn(self.diffusion, self.shape, rest, len(batch.images) - known, k, steps, noise))
+        coarse = states.picture
         mean, log_variance = self._z(coarse)
         eps = torch.randn(mean.shape, generator=noise, device=mean.device)
         made = self.gan.generate(mean + (0.5 * log_variance).exp() * eps, batch.labels)

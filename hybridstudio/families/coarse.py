@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from hybridstudio.config import HybridConfig
+from hybridstudio.config import Shape
 from hybridstudio.diffusion.samplers import SAMPLERS, Moment, Predict, Prediction, nfe_steps
 from hybridstudio.diffusion.schedule import Schedule
 from hybridstudio.families.contract import DrawPlan
@@ -25,26 +26,99 @@ def rows_down_to(k: int, steps: int, first: int) -> list[int]:
     return [round(first - (first - (k - 1)) * i / steps) for i in range(steps)]
 
 
-def coarse_states(
-    diffusion: DDPM, config: HybridConfig, real: Tensor, labels: Tensor | None, k: int,
-    noise: torch.Generator,
-) -> tuple[Tensor, Tensor, int]:
-    """Return x_k, the x̂_0 that led there, and how many of the first come from real pictures.
+class Coarse(NamedTuple):
+    """What the stage hands over: x_k, the x̂_0 that led there, levels k and labels (N,) or None."""
 
-    Those are real pictures noised to where the last coarse step begins; the others walk down from
-    pure noise as DDIM does. `joint` lets gradients through the last step.
+    x_k: Tensor
+    picture: Tensor
+    k: Tensor
+    labels: Tensor | None
+
+
+def noised(diffusion: DDPM, real: Tensor, labels: Tensor | None, k: int, steps: int,
+           noise: torch.Generator, *, learns: bool = False) -> Coarse:
+    """Hand over real pictures: noised to where the last of the coarse steps begins, which is taken.
+
+    `learns` lets gradients through that step.
     """
-    *rows, last = rows_down_to(k, config.coarse_steps, len(diffusion.schedule) - 1) or [k - 1]
-    known = len(real) - round(len(real) * config.rolled_out) if rows else 0
-    x = torch.randn(real.shape, generator=noise, device=real.device)
-    drawn, asked = x[known:], None if labels is None else labels[known:]
+    row = (rows_down_to(k, steps, len(diffusion.schedule) - 1) or [k - 1])[-1]
+    eps = torch.randn(real.shape, generator=noise, device=real.device)
+    t = torch.full((len(real),), row, device=real.device)
+    x = diffusion.schedule.q_sample(real, t, eps)
+    return _last_step(diffusion, x, labels, row, k, learns)
+
+
+def drawn(diffusion: DDPM, shape: Shape, labels: Tensor | None, count: int, k: int, steps: int,
+          noise: torch.Generator, *, learns: bool = False) -> Coarse:
+    """Hand over what the coarse steps of DDIM make of pure noise.
+
+    `learns` lets gradients through the last of them.
+    """
+    *rows, last = rows_down_to(k, steps, len(diffusion.schedule) - 1) or [k - 1]
+    x = torch.randn((count, *shape), generator=noise, device=noise.device)
     with torch.no_grad():
-        for row, then in pairwise([*rows, last] if len(drawn) else []):
-            drawn, _ = _stepped(diffusion, drawn, row, then, asked)
-        at_last = torch.full((known,), last, device=x.device)
-        x = torch.cat([diffusion.schedule.q_sample(real[:known], at_last, x[:known]), drawn])
-    with torch.set_grad_enabled(config.mode == "joint"):
-        return *_stepped(diffusion, x, last, k - 1, labels), known
+        for row, then in pairwise([*rows, last]):
+            x, _ = _stepped(diffusion, x, row, then, labels)
+    return _last_step(diffusion, x, labels, last, k, learns)
+
+
+def _last_step(diffusion: DDPM, x: Tensor, labels: Tensor | None, row: int, k: int,
+               learns: bool) -> Coarse:
+    with torch.set_grad_enabled(learns):
+        x_k, picture = _stepped(diffusion, x, row, k - 1, labels)
+    return Coarse(x_k, picture, torch.full((len(x),), k, device=x.device), labels)
+
+
+def joined(first: Coarse, second: Coarse) -> Coarse:
+    """Put the pictures of one behind those of the other."""
+    labels = None
+    if first.labels is not None and second.labels is not None:
+        labels = torch.cat([first.labels, second.labels])
+    return Coarse(torch.cat([first.x_k, second.x_k]), torch.cat([first.picture, second.picture]),
+                  torch.cat([first.k, second.k]), labels)
+
+
+class Pool(nn.Module):
+    """Coarse pictures that a frozen diffusion drew, used a few times each, the oldest replaced.
+
+    They cost as many evaluations as the diffusion takes steps, more than all else in a training.
+    """
+
+    x_k: Tensor
+    picture: Tensor
+    k: Tensor
+    labels: Tensor
+    count: Tensor  # of pictures put in so far
+
+    def __init__(self, size: int, shape: Shape) -> None:
+        super().__init__()
+        self.register_buffer("x_k", torch.zeros(size, *shape))
+        self.register_buffer("picture", torch.zeros(size, *shape))
+        self.register_buffer("k", torch.zeros(size, dtype=torch.int64))
+        self.register_buffer("labels", torch.zeros(size, dtype=torch.int64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+
+    def lacks(self) -> int:
+        """Return how many pictures there is still room for."""
+        return max(0, len(self.k) - int(self.count))
+
+    @torch.no_grad()
+    def put(self, coarse: Coarse) -> None:
+        """Take pictures in, over the oldest ones."""
+        new = torch.arange(len(coarse.k), device=self.k.device)
+        places = (self.count + new) % len(self.k)
+        self.x_k[places], self.picture[places] = coarse.x_k.float(), coarse.picture.float()
+        self.k[places] = coarse.k
+        if coarse.labels is not None:
+            self.labels[places] = coarse.labels
+        self.count += len(coarse.k)
+
+    def picked(self, count: int, noise: torch.Generator, *, labelled: bool) -> Coarse:
+        """Return pictures picked at random."""
+        full = min(len(self.k), int(self.count))
+        places = torch.randint(full, (count,), generator=noise, device=noise.device)
+        return Coarse(self.x_k[places], self.picture[places], self.k[places],
+                      self.labels[places] if labelled else None)
 
 
 def _stepped(diffusion: DDPM, x: Tensor, row: int, then: int,

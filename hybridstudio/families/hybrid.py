@@ -23,7 +23,7 @@ from hybridstudio.config import HybridConfig, RunConfig
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import SAMPLERS, Moment, nfe_steps
 from hybridstudio.families.adversarial import LOSSES, r1, told
-from hybridstudio.families.coarse import coarse_states, walked_down
+from hybridstudio.families.coarse import Coarse, Pool, drawn, joined, noised, walked_down
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
 from hybridstudio.families.ddpm import DDPM
 from hybridstudio.nets.ddgan import Discriminator
@@ -31,7 +31,12 @@ from hybridstudio.nets.mlp import PointNet
 from hybridstudio.nets.unet import UNet
 
 GAME = LOSSES["bce"]
+AT_ONCE = 256  # coarse pictures drawn at once where the pool is filled
+USES = 4  # how often a drawn coarse picture is learned from, on average
 COARSENESS = 4  # the side of the squares over which refined and coarse pictures are compared
+
+
+Shown = tuple[Tensor, Tensor, Tensor | None]  # what D is shown: pictures, rows t, labels
 
 
 class Progress(nn.Module):
@@ -48,7 +53,7 @@ class Hybrid(Family):
     """A diffusion, a refiner and a discriminator of finished pictures."""
 
     adversaries = ("discriminator",)
-    kept = ("progress",)
+    kept: tuple[str, ...] = ("progress",)
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
@@ -73,6 +78,9 @@ class Hybrid(Family):
                 channels, side, width=model.discriminator_width,
                 patch=2 if side % 2 == 0 else 1, classes=self.classes)
         self.progress = Progress()
+        self.pool = Pool(model.pool, self.shape) if model.pool else None
+        if self.pool is not None:
+            self.kept = ("progress", "pool")
         learns_diffusion = model.mode == "joint" or not model.diffusion_from
         self.trained = ("refiner", "discriminator",
                         *(("diffusion.unet",) if learns_diffusion else ()))
@@ -123,30 +131,32 @@ class Hybrid(Family):
     def _play(self, batch: Batch, update: Update, noise: torch.Generator) -> dict[str, Tensor]:
         """Do a step of both players."""
         real, labels = batch.images, batch.labels if self.classes else None
-        k = self._handover(noise)
-        t = torch.full((len(real),), k - 1, device=real.device)
+        known = len(real) - round(len(real) * self.config.rolled_out)
         seen = real  # what D compares: finished pictures, or x_k where the GAN goes first
-        coarse: Tensor | None = None
-        known = 0  # pictures at the front whose finished form is known
+        coarse: Coarse | None = None
         if self.config.mode == "truncated":
+            known = 0
+            k = torch.full((len(real),), self._handover(noise), device=real.device)
             eps = torch.randn(real.shape, generator=noise, device=real.device)
-            fake = self._first(eps, labels, noise)
+            fake, of_fake = self._first(eps, labels, noise), labels
             # Zheng 2022, section 3: D compares x_k, so the GAN need not be sharper than the noise.
             fresh = torch.randn((2, *real.shape), generator=noise, device=real.device)
-            seen, shown = (self.schedule.q_sample(images, t, own)
+            seen, shown = (self.schedule.q_sample(images, k - 1, own)
                            for images, own in zip((real, fake), fresh, strict=True))
         else:
-            x_k, coarse, known = coarse_states(
-                self.diffusion, self.config, real, labels, k, noise)
-            fake = shown = self._refined(x_k, coarse, t, labels, noise)
+            coarse = self._coarse(real, labels, known, noise)
+            k, of_fake = coarse.k, coarse.labels
+            fake = shown = self._refined(coarse.x_k, coarse.picture, k - 1, of_fake, noise)
 
         losses: dict[str, Tensor] = {}
         if batch.only in (None, "discriminator"):
-            losses |= self._discriminate(batch, update, seen, shown.detach(), t, labels)
+            losses |= self._discriminate(
+                batch, update, (seen, k - 1, labels), (shown.detach(), k - 1, of_fake))
         if batch.only != "discriminator":
-            losses["loss/generator"] = loss = GAME.generator(self._judged(shown, t, labels))
+            losses["loss/generator"] = loss = GAME.generator(self._judged(shown, k - 1, of_fake))
             if coarse is not None and self.config.keep_coarse and not self.shape.is_points:
-                losses["coarse"] = F.mse_loss(_coarsened(fake), _coarsened(coarse.detach()))
+                losses["coarse"] = F.mse_loss(
+                    _coarsened(fake), _coarsened(coarse.picture.detach()))
                 loss = loss + self.config.keep_coarse * losses["coarse"]
             if known and self.config.reconstruct:
                 losses["reconstruction"] = F.mse_loss(fake[:known], real[:known])
@@ -155,6 +165,32 @@ class Hybrid(Family):
                    loss)
         return {name: value.detach() for name, value in losses.items()}
 
+    def _coarse(self, real: Tensor, labels: Tensor | None, known: int,
+                noise: torch.Generator) -> Coarse:
+        """Return coarse pictures, the first `known` of them from real ones, the others drawn."""
+        k, steps = self._handover(noise), self.config.coarse_steps
+        is_joint = self.config.mode == "joint"
+
+        def fresh(count: int) -> Coarse:
+            asked = None
+            if labels is not None:  # classes as often as the data have them
+                asked = labels[torch.randint(len(labels), (count,), generator=noise,
+                                             device=noise.device)]
+            return drawn(self.diffusion, self.shape, asked, count, k, steps, noise,
+                         learns=is_joint)
+
+        of_real = noised(self.diffusion, real[:known], None if labels is None else labels[:known],
+                         k, steps, noise, learns=is_joint)
+        rest = len(real) - known
+        if not rest:
+            return of_real
+        if self.pool is None or is_joint:
+            return joined(of_real, fresh(rest))
+        while (lacking := self.pool.lacks()) > 0:
+            self.pool.put(fresh(min(lacking, AT_ONCE)))
+        self.pool.put(fresh(max(1, rest // USES)))
+        return joined(of_real, self.pool.picked(rest, noise, labelled=labels is not None))
+
     def _handover(self, noise: torch.Generator) -> int:
         """Return the level k of this step, which strays where the config says so."""
         spread, k = self.config.handover_spread, self.config.handover
@@ -162,15 +198,16 @@ class Hybrid(Family):
             k += int(torch.randint(-spread, spread + 1, (), generator=noise, device=noise.device))
         return min(max(k, 1), len(self.schedule))
 
-    def _discriminate(self, batch: Batch, update: Update, real: Tensor, fake: Tensor, t: Tensor,
-                      labels: Tensor | None) -> dict[str, Tensor]:
-        outputs = {"real": self._judged(real, t, labels), "fake": self._judged(fake, t, labels)}
+    def _discriminate(self, batch: Batch, update: Update, real: Shown,
+                      fake: Shown) -> dict[str, Tensor]:
+        outputs = {"real": self._judged(*real), "fake": self._judged(*fake)}
         loss = GAME.discriminator(outputs["real"], outputs["fake"], 0.0)
         losses = {"loss/discriminator": loss, **told(GAME, **outputs)}
         every, gamma = self.config.r1_every, self.config.r1_gamma
         losses["r1"] = torch.full_like(loss, torch.nan)
         if gamma and batch.step % every == 0:
-            losses["r1"] = penalty = r1(lambda images: self._judged(images, t, labels), real)
+            images, t, labels = real
+            losses["r1"] = penalty = r1(lambda shown: self._judged(shown, t, labels), images)
             loss = loss + gamma / 2.0 * every * penalty
         update("discriminator", loss)
         return losses

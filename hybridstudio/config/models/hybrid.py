@@ -47,6 +47,10 @@ class HybridConfig(ModelSection):
     rolled_out: float = field(
         0.75, "Share of the training's coarse pictures that are really drawn; the rest are real "
         "pictures, noised to k.", ge=0.0, le=1.0)
+    pool: int = field(
+        1024, "Coarse pictures that are kept and learned from a few times each, while the "
+        "diffusion is frozen; 0 draws all anew.", unit="pictures", ge=0, le=1_000_000,
+        advanced=True)
     latent: int = field(64, "Numbers in the refiner's own noise z; 0 makes it deterministic.",
                         ge=0, le=1024)
     keep_coarse: float = field(
