@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import hybridstudio
-from hybridstudio.cli import draw, look, options, train
+from hybridstudio.cli import draw, look, options, score, steer, train
 from hybridstudio.cli.screen import Screen
 from hybridstudio.errors import UsageError, translate
 
@@ -26,8 +26,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 
 # In the order in which --help lists them.
-COMMANDS = (train.train, train.resume, draw.sample, draw.denoise,
-            look.presets, look.runs, look.info, look.doctor, look.bench)
+COMMANDS = (train.train, train.resume, steer.pause, steer.step, draw.sample, draw.denoise,
+            score.score, look.presets, look.runs, look.info, look.doctor, look.bench)
 OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 for command in COMMANDS:
     app.command(context_settings=OWN_OPTIONS if command is look.bench else None)(command)

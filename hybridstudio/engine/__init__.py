@@ -12,6 +12,7 @@ from typing import Any
 from hybridstudio.engine.draw import draw
 from hybridstudio.engine.look import augment, browse, noise
 from hybridstudio.engine.probe import probe
+from hybridstudio.engine.score import score
 from hybridstudio.engine.train import resume, train
 from hybridstudio.messages import (
     Augment,
@@ -22,6 +23,7 @@ from hybridstudio.messages import (
     Probe,
     Request,
     Resume,
+    Score,
     Train,
 )
 
@@ -29,7 +31,7 @@ __all__ = ["run"]
 
 _WORK: dict[type, Callable[[Any], Iterator[Event]]] = {
     Train: train, Resume: resume, Draw: draw, Browse: browse, Noise: noise, Augment: augment,
-    Probe: probe,
+    Probe: probe, Score: score,
 }
 
 

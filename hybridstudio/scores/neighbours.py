@@ -63,6 +63,10 @@ class Nearest(NamedTuple):
         """Which are so much nearer to one than to any other that they copy it (Yoon 2023)."""
         return self.first < COPY * self.second
 
+    def part(self, rows: slice) -> Nearest:
+        """Return some of the pictures."""
+        return Nearest(self.places[rows], self.first[rows], self.second[rows])
+
 
 def nearest(pictures: Rows, parts: Iterable[Rows]) -> Iterator[Nearest]:
     """Find for each of `pictures` (M, D) the nearest two of a set that comes in parts (n, D).
