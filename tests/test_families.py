@@ -19,6 +19,7 @@ CPU = torch.device("cpu")
 DATA = {"name": "digits", "size": 8, "channels": 1, "classes": ["a", "b", "c"]}
 SMALL: dict[str, dict[str, Any]] = {
     "classifier": {"family": "classifier", "net": "fnn", "hidden": [16]},
+    "ddgan": {"family": "ddgan", "width": 16, "blocks": 1, "discriminator_width": 8, "latent": 6},
     "ddpm": {"family": "ddpm", "width": 16, "channel_mult": [1, 2], "blocks": 1, "timesteps": 50},
     "gan": {"family": "gan", "width": 8, "latent": 6},
     "hybrid": {"family": "hybrid", "mode": "joint", "diffusion_share": 0.0, "handover": 25,

@@ -13,6 +13,7 @@ from hybridstudio.config.fields import Knob, Leaf, Section, field, leaves, value
 from hybridstudio.config.models import (
     MODELS,
     ClassifierConfig,
+    DdganConfig,
     DdpmConfig,
     Evaluations,
     GanConfig,
@@ -36,9 +37,9 @@ from hybridstudio.config.run import SCHEMA_VERSION, RunConfig
 from hybridstudio.config.train import SampleConfig, TrainConfig
 
 __all__ = [
-    "MAX_BYTES", "MODELS", "SCHEMA_VERSION", "ClassifierConfig", "DataConfig", "DdpmConfig",
-    "Evaluations", "GanConfig", "HybridConfig", "Knob", "Leaf", "ModelConfig", "ModelSection",
-    "RunConfig", "SampleConfig", "Section", "Shape", "TrainConfig", "VaeConfig", "assignment",
-    "dumps", "field", "leaves", "load", "loads", "parse", "plain", "read_text", "value_at",
-    "with_values",
+    "MAX_BYTES", "MODELS", "SCHEMA_VERSION", "ClassifierConfig", "DataConfig", "DdganConfig",
+    "DdpmConfig", "Evaluations", "GanConfig", "HybridConfig", "Knob", "Leaf", "ModelConfig",
+    "ModelSection", "RunConfig", "SampleConfig", "Section", "Shape", "TrainConfig", "VaeConfig",
+    "assignment", "dumps", "field", "leaves", "load", "loads", "parse", "plain", "read_text",
+    "value_at", "with_values",
 ]

@@ -8,6 +8,7 @@ from hybridstudio.config import HybridConfig, RunConfig
 from hybridstudio.families.bridged import Bridged
 from hybridstudio.families.classifier import Classifier
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.families.ddgan import DDGAN
 from hybridstudio.families.ddpm import DDPM
 from hybridstudio.families.gan import GAN
 from hybridstudio.families.hybrid import Hybrid
@@ -25,6 +26,7 @@ def hybrid(config: RunConfig) -> Family:
 
 FAMILIES: dict[str, Callable[[RunConfig], Family]] = {
     "classifier": Classifier,
+    "ddgan": DDGAN,
     "ddpm": DDPM,
     "gan": GAN,
     "hybrid": hybrid,

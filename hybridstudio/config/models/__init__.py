@@ -8,18 +8,20 @@ from pydantic import Field
 
 from hybridstudio.config.models.base import Evaluations, ModelSection
 from hybridstudio.config.models.classifier import ClassifierConfig
+from hybridstudio.config.models.ddgan import DdganConfig
 from hybridstudio.config.models.ddpm import DdpmConfig
 from hybridstudio.config.models.gan import GanConfig
 from hybridstudio.config.models.hybrid import HybridConfig
 from hybridstudio.config.models.vae import VaeConfig
 
 __all__ = [
-    "MODELS", "ClassifierConfig", "DdpmConfig", "Evaluations", "GanConfig", "HybridConfig",
-    "ModelConfig", "ModelSection", "VaeConfig",
+    "MODELS", "ClassifierConfig", "DdganConfig", "DdpmConfig", "Evaluations", "GanConfig",
+    "HybridConfig", "ModelConfig", "ModelSection", "VaeConfig",
 ]
 
 MODELS: dict[str, type[ModelSection]] = {
     "classifier": ClassifierConfig,
+    "ddgan": DdganConfig,
     "ddpm": DdpmConfig,
     "gan": GanConfig,
     "hybrid": HybridConfig,
@@ -28,5 +30,5 @@ MODELS: dict[str, type[ModelSection]] = {
 """The settings of every family by the name that `model.family` gives it."""
 
 ModelConfig = Annotated[
-    ClassifierConfig | DdpmConfig | GanConfig | HybridConfig | VaeConfig,
+    ClassifierConfig | DdganConfig | DdpmConfig | GanConfig | HybridConfig | VaeConfig,
     Field(discriminator="family")]

@@ -1,0 +1,101 @@
+"""Settings of the family `ddgan`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from pydantic import field_validator
+
+from hybridstudio.config.data import DataConfig, Shape
+from hybridstudio.config.fields import Knob, field
+from hybridstudio.config.models.base import Evaluations, ModelSection
+from hybridstudio.config.train import TrainConfig
+from hybridstudio.errors import Problem
+
+
+class DdganConfig(ModelSection):
+    """A Denoising Diffusion GAN: a few large denoising steps, each drawn by a GAN (Xiao 2021)."""
+
+    title: ClassVar[str] = "Denoising Diffusion GAN"
+    networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator")
+    samplers: ClassVar[tuple[str, ...]] = ("posterior",)
+    adversarial: ClassVar[bool] = True
+    family: Literal["ddgan"] = field("ddgan", "The family of the model.")
+    timesteps: Literal[1, 2, 4, 8] = field(
+        4, "Number of noise levels T; 1 is a GAN that draws from noise in one pass.", unit="steps")
+    beta_min: float = field(0.1, "The noise's rate of growth at t = 0, in a time of length 1.",
+                            gt=0.0, le=1.0, advanced=True)
+    beta_max: float = field(20.0, "The noise's rate of growth at t = T, in a time of length 1.",
+                            ge=1.0, le=100.0, advanced=True)
+    labels: bool = field(False, "Learn the class labels, so that a class can be asked for.")
+
+    width: int = field(64, "Channels of the generator at full inner resolution.",
+                       unit="channels", ge=8, le=512, multiple_of=8)
+    channel_mult: tuple[int, ...] = field(
+        (1, 2), "Width of each level as a multiple; each further level halves the resolution.",
+        min_length=1, max_length=6)
+    blocks: int = field(2, "Residual blocks at each level.", ge=1, le=6)
+    attention: tuple[int, ...] = field(
+        (), "Inner resolutions at which self-attention is used.", unit="pixels")
+    patch: Literal[1, 2, 4] = field(
+        1, "Space-to-depth stem: both networks work at 1/patch of the resolution, which is faster.")
+    latent: int = field(100, "Numbers in z, which decides what the noisy picture leaves open.",
+                        ge=1, le=4096)
+    mapping_layers: int = field(4, "Layers of the network that turns z into styles.", ge=1, le=12)
+    mapping_width: int = field(256, "Numbers in each style.", ge=8, le=1024)
+
+    discriminator_width: int = field(
+        64, "Channels of the discriminator at full inner resolution; they double 3 times at most.",
+        unit="channels", ge=8, le=512, multiple_of=8)
+    r1: float = field(0.02, "Weight γ of the R1 penalty on the gradient at real pictures.",
+                      ge=0.0, le=1000.0)
+    r1_every: int = field(15, "Steps from one R1 penalty to the next, which weighs as many times.",
+                          unit="steps", ge=1, le=1000, advanced=True)
+    x0_discriminator: bool = field(
+        False, "A second discriminator that compares the predicted x_0 with real pictures.")
+
+    @field_validator("channel_mult")
+    @classmethod
+    def _multiples_in_range(cls, multiples: tuple[int, ...]) -> tuple[int, ...]:
+        if not all(1 <= multiple <= 16 for multiple in multiples):
+            raise ValueError("every multiple should be 1 to 16")
+        return multiples
+
+    @property
+    def levels(self) -> int:
+        """The number of noise levels T."""
+        return self.timesteps
+
+    @property
+    def evaluations(self) -> Evaluations:
+        """One for each noise level."""
+        return Evaluations(self.timesteps, self.timesteps, self.timesteps)
+
+    def knobs(self) -> tuple[Knob, ...]:
+        """Offer how far z reaches."""
+        return (Knob("z_scale", "Scale of z",
+                     "How far z reaches; at 0 all comes from the noisy picture.", 1.0, 0.0, 2.0),)
+
+    def problems(self, data: DataConfig, shape: Shape | None,
+                 train: TrainConfig) -> Iterator[Problem]:
+        """Tell what the networks cannot do with pictures of this shape, and labels that are not."""
+        if self.x0_discriminator and self.timesteps == 1:
+            yield Problem("model.x0_discriminator", "with one step x_0 is what the first "
+                          "discriminator sees", "set it to false, or take more timesteps")
+        if shape is None:
+            return
+        if self.labels and not data.classes:
+            yield Problem("model.labels", "the data set has no classes",
+                          "set model.labels = false")
+        if shape.is_points:
+            return
+        factor = self.patch * 2 ** (len(self.channel_mult) - 1)
+        if shape.height % factor:
+            yield Problem(
+                "data.size", f"{shape.height} is not a multiple of {factor}, which model.patch and "
+                "the levels of model.channel_mult ask for")
+        sides = [shape.height // self.patch // 2**level for level in range(len(self.channel_mult))]
+        if idle := [side for side in self.attention if side not in sides]:
+            yield Problem("model.attention", f"names {idle[0]}, but the inner resolutions are "
+                          f"{', '.join(map(str, sides))}")

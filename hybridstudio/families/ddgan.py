@@ -1,0 +1,189 @@
+"""Denoising Diffusion GANs (Xiao 2021): each of a few large denoising steps is drawn by a GAN.
+
+The generator predicts x_0 from x_t and a latent z; x_{t-1} is drawn from the posterior
+q(x_{t-1} | x_t, x_0). The discriminator tells these from real pairs, knowing x_t and t. A second
+discriminator may compare the predicted x_0 with real pictures, as report 001 proposes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from hybridstudio.config import DdganConfig, RunConfig
+from hybridstudio.diffusion.noise import normal, streams
+from hybridstudio.diffusion.samplers import Moment
+from hybridstudio.diffusion.schedule import Schedule
+from hybridstudio.families.adversarial import LOSSES, Discriminate, r1, told
+from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.nets.ddgan import GROUP, Discriminator, Generator
+from hybridstudio.nets.mlp import PointNet
+
+WAVES = 3  # octaves in which the networks for points see where they are
+GAME = LOSSES["bce"]  # the non-saturating one
+
+
+def vp_schedule(timesteps: int, beta_min: float = 0.1, beta_max: float = 20.0) -> Schedule:
+    """Return the variance-preserving diffusion, seen at T + 1 evenly spaced times.
+
+    Xiao 2021, appendix C: ᾱ(s) = exp(-½ s² (β_max - β_min) - s β_min) at s = t/T, so that few steps
+    span what many small ones do.
+    """
+    with torch.device("cpu"):  # also where networks are being made on another default device
+        s = torch.arange(timesteps + 1, dtype=torch.float64) / timesteps
+        alpha_bar = torch.exp(-0.5 * s.square() * (beta_max - beta_min) - s * beta_min)
+        return Schedule(1.0 - alpha_bar[1:] / alpha_bar[:-1])
+
+
+class DDGAN(Family):
+    """A generator that predicts x_0, the judges of its steps, and the schedule they work under."""
+
+    drawn = ("generator",)
+
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        assert isinstance(config.model, DdganConfig)
+        self.config = config.model
+        self.classes = len(config.data.classes) if self.config.labels else 0
+        self.schedule = vp_schedule(
+            self.config.timesteps, self.config.beta_min, self.config.beta_max)
+        self.generator = self._generator()
+        self.discriminator = self._judge(2 * self.shape.channels)
+        self.adversaries = ("discriminator",)
+        if self.config.x0_discriminator:
+            self.x0_discriminator = self._judge(self.shape.channels)
+            self.adversaries += ("x0_discriminator",)
+        self.trained = ("generator", *self.adversaries)
+
+    def _generator(self) -> nn.Module:
+        channels, config = self.shape.channels, self.config
+        if self.shape.is_points:
+            return PointNet(channels, channels, config.width, config.blocks, timed=True,
+                            classes=self.classes, latent=config.latent, waves=WAVES)
+        return Generator(
+            channels, self.shape.height, width=config.width, channel_mult=config.channel_mult,
+            blocks=config.blocks, attention=config.attention, patch=config.patch,
+            latent=config.latent, mapping_width=config.mapping_width,
+            mapping_layers=config.mapping_layers, classes=self.classes)
+
+    def _judge(self, channels: int) -> nn.Module:
+        config = self.config
+        if self.shape.is_points:
+            return PointNet(channels, 1, config.discriminator_width, config.blocks, timed=True,
+                            classes=self.classes, waves=WAVES)
+        return Discriminator(channels, self.shape.height, width=config.discriminator_width,
+                             patch=config.patch, classes=self.classes)
+
+    # --- the diffusion ------------------------------------------------------------------------
+
+    def pair(self, x0: Tensor, t: Tensor, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return x_{t-1} and x_t (N, C, H, W) of real pictures at rows t (N,): row 0 is t = 1."""
+        first, second = (torch.randn(x0.shape, generator=noise, device=x0.device) for _ in "12")
+        before = self.schedule.q_sample(x0, (t - 1).clamp(min=0), first)
+        before = torch.where(t.reshape(-1, 1, 1, 1) == 0, x0, before)
+        # Ho 2020, equation 2: q(x_t | x_{t-1}) = N(√(1 - β_t) x_{t-1}, β_t).
+        after = (self.schedule.at("alphas", t, x0).sqrt() * before
+                 + self.schedule.at("betas", t, x0).sqrt() * second)
+        return before, after
+
+    def posterior(self, x0: Tensor, x_t: Tensor, t: Tensor, fresh: Tensor) -> Tensor:
+        """Return x_{t-1} drawn from q(x_{t-1} | x_t, x_0) with `fresh` noise; x_0 itself at row 0.
+
+        Xiao 2021, equation 5.
+        """
+        mean, variance, _ = self.schedule.q_posterior(x0, x_t, t)
+        return mean + variance.sqrt() * fresh
+
+    def predict(self, x_t: Tensor, t: Tensor, labels: Tensor | None, z: Tensor) -> Tensor:
+        """Return x_0 = G(x_t, z, t), float32 (N, C, H, W), at rows t (N,) for z (N, latent)."""
+        images: Tensor = self.generator(x_t, t, labels if self.classes else None, z)
+        return images.float()
+
+    # --- training -----------------------------------------------------------------------------
+
+    def train_step(
+        self, batch: Batch, update: Update, noise: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Do one step of the discriminators and one of the generator, on the same pairs."""
+        x0, labels = batch.images, batch.labels if self.classes else None
+        t = self._levels(len(x0), noise)
+        before, x_t = self.pair(x0, t, noise)
+        z, fresh = (torch.randn(shape, generator=noise, device=x0.device)
+                    for shape in ((len(x0), self.config.latent), x0.shape))
+        with torch.set_grad_enabled(batch.only in (None, "generator")):
+            guess = self.predict(x_t, t, labels, z)
+            fake = self.posterior(guess, x_t, t, fresh)
+
+        def judge(images: Tensor) -> Tensor:
+            logits: Tensor = self.discriminator(torch.cat([images, x_t], 1), t, labels)
+            return logits
+
+        def judge_x0(images: Tensor) -> Tensor:
+            logits: Tensor = self.x0_discriminator(images, t, labels)
+            return logits
+
+        losses: dict[str, Tensor] = {}
+        if batch.only != "generator":
+            losses = self._judge_step("discriminator", judge, before, fake, batch.step, update)
+            if self.config.x0_discriminator:
+                losses |= self._judge_step(
+                    "x0_discriminator", judge_x0, x0, guess, batch.step, update)
+        if batch.only in (None, "generator"):
+            loss = GAME.generator(judge(fake))
+            losses = {"loss/generator": loss, **losses}
+            if self.config.x0_discriminator:
+                losses["loss/generator_x0"] = GAME.generator(judge_x0(guess))
+                loss = loss + losses["loss/generator_x0"]
+            update("generator", loss)
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _judge_step(self, name: str, judge: Discriminate, real: Tensor, fake: Tensor, step: int,
+                    update: Update) -> dict[str, Tensor]:
+        """Teach one discriminator to tell real from fake pictures; return its losses."""
+        which = name.removesuffix("discriminator")  # "" or "x0_"
+        of_real, of_fake = judge(real), judge(fake.detach())
+        loss = GAME.discriminator(of_real, of_fake, 0.0)
+        losses = {f"loss/{name}": loss,
+                  **told(GAME, **{f"{which}real": of_real, f"{which}fake": of_fake})}
+        if self.config.r1 and step % self.config.r1_every == 0:
+            losses[f"{which}r1"] = r1(judge, real)
+            loss = loss + 0.5 * self.config.r1 * self.config.r1_every * losses[f"{which}r1"]
+        update(name, loss)
+        return losses
+
+    def _levels(self, count: int, noise: torch.Generator) -> Tensor:
+        """Draw rows t (N,), all equally often; pictures that D compares have the same."""
+        groups, device = -(-count // GROUP), noise.device
+        first = torch.randint(len(self.schedule), (1,), generator=noise, device=device)
+        order = torch.randperm(groups, generator=noise, device=device)
+        return ((order + first) % len(self.schedule)).repeat_interleave(GROUP)[:count]
+
+    # --- drawing ------------------------------------------------------------------------------
+
+    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
+        """Draw pictures from noise, or from a picture noised to the plan's `from_step`."""
+        device = next(self.generator.parameters()).device
+        rows = streams(noise, plan.count)
+        x = normal(rows, plan.shape, device)
+        steps = len(self.schedule)
+        if plan.image is not None:
+            steps = plan.from_step or steps
+            t = torch.full((plan.count,), steps - 1, device=device)
+            x = self.schedule.q_sample(plan.image.to(device).expand_as(x), t, x)
+        labels = plan.labels
+        if labels is None and self.classes:
+            labels = torch.stack([torch.randint(self.classes, (), generator=row) for row in rows])
+        labels = None if labels is None else labels.to(device)
+
+        scale = plan.knobs.get("z_scale", 1.0)
+        for step in range(steps):
+            row = steps - 1 - step
+            t = torch.full((plan.count,), row, device=device)
+            x0 = self.predict(x, t, labels, scale * normal(rows, (self.config.latent,), device))
+            yield Moment(step, steps, row + 1, x, x0, self.schedule.eps_from_x0(x, t, x0),
+                         step + 1, float(self.schedule.alphas_cumprod[row]))
+            fresh = normal(rows, plan.shape, device) if row else torch.zeros_like(x)
+            x = self.posterior(x0, x, t, fresh)
+        yield Moment(steps, steps, 0, x, x, None, steps, 1.0)
