@@ -12,6 +12,7 @@ from hybridstudio.families.ddgan import DDGAN
 from hybridstudio.families.ddpm import DDPM
 from hybridstudio.families.gan import GAN
 from hybridstudio.families.hybrid import Hybrid
+from hybridstudio.families.stylegan import StyleGAN
 from hybridstudio.families.vae import VAE
 
 __all__ = ["FAMILIES", "Batch", "DrawPlan", "Family", "Update"]
@@ -30,6 +31,7 @@ FAMILIES: dict[str, Callable[[RunConfig], Family]] = {
     "ddpm": DDPM,
     "gan": GAN,
     "hybrid": hybrid,
+    "stylegan": StyleGAN,
     "vae": VAE,
 }
 """Every family by the name that `model.family` gives it."""

@@ -12,11 +12,12 @@ from hybridstudio.config.models.ddgan import DdganConfig
 from hybridstudio.config.models.ddpm import DdpmConfig
 from hybridstudio.config.models.gan import GanConfig
 from hybridstudio.config.models.hybrid import HybridConfig
+from hybridstudio.config.models.stylegan import StyleganConfig
 from hybridstudio.config.models.vae import VaeConfig
 
 __all__ = [
     "MODELS", "ClassifierConfig", "DdganConfig", "DdpmConfig", "Evaluations", "GanConfig",
-    "HybridConfig", "ModelConfig", "ModelSection", "VaeConfig",
+    "HybridConfig", "ModelConfig", "ModelSection", "StyleganConfig", "VaeConfig",
 ]
 
 MODELS: dict[str, type[ModelSection]] = {
@@ -25,10 +26,12 @@ MODELS: dict[str, type[ModelSection]] = {
     "ddpm": DdpmConfig,
     "gan": GanConfig,
     "hybrid": HybridConfig,
+    "stylegan": StyleganConfig,
     "vae": VaeConfig,
 }
 """The settings of every family by the name that `model.family` gives it."""
 
 ModelConfig = Annotated[
-    ClassifierConfig | DdganConfig | DdpmConfig | GanConfig | HybridConfig | VaeConfig,
+    ClassifierConfig | DdganConfig | DdpmConfig | GanConfig | HybridConfig
+    | StyleganConfig | VaeConfig,
     Field(discriminator="family")]
