@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from hybridstudio.bench import launch, quality, scrub, stall, training
+from hybridstudio.bench import fewstep, launch, quality, scrub, stall, training
 from hybridstudio.engine import runtime
 from hybridstudio.errors import translate
 
@@ -20,6 +20,7 @@ BENCHES: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "launch": launch.measure,
     "train-overhead": training.measure,
     "time-to-quality": quality.measure,
+    "few-step": fewstep.measure,
 }
 
 
@@ -35,6 +36,10 @@ def main() -> int:
     parser.add_argument("--data-root", help="where data sets lie")
     parser.add_argument("--peer", choices=("none", "diffusers"), default="none",
                         help="time-to-quality: train this beside ours for the same time")
+    parser.add_argument("--runs", help="few-step: runs or ready models, with commas between")
+    parser.add_argument("--count", type=int, help="few-step: pictures that are scored")
+    parser.add_argument("--slow", action="store_true",
+                        help="few-step: score what takes hundreds of evaluations too")
     asked = parser.parse_args()
     try:
         figures = BENCHES[asked.name](asked)
