@@ -53,16 +53,17 @@ def cloud(points: Points, *, side: int = 256, reach: float = 1.25,
     is_inside = (np.abs(places) <= reach).all(axis=1)  # not so for NaN
     dots = (places[is_inside] * (1, -1) / reach + 1.0) * (side / 2) - 0.5
     # How far between FEW and MANY, by the logarithm: exposure is even over any count.
-    share = np.clip(np.log(max(len(places), 1) / FEW) / np.log(MANY / FEW), 0.0, 1.0)
+    share = np.clip(np.log(max(len(dots), 1) / FEW) / np.log(MANY / FEW), 0.0, 1.0)
     sigma, strength = (few * (many / few) ** share for few, many in (SIGMA, STRENGTH))
+    sigma *= (side / 256) ** 0.7  # a little finer in a larger picture
     if colours is None:
         weights = np.ones((1, len(dots)), np.float32)
     else:
         inks = np.asarray(look.inks, np.float32)
         picked = inks[np.asarray(colours)[is_inside].astype(np.int64) % len(inks)]
         weights = np.concatenate([np.ones((1, len(dots)), np.float32), picked.T])
-    planes = _blurred(_splatted(dots, weights, side), sigma * side / 256)
-    light = planes[0] * (strength * 2 * np.pi * max(sigma * side / 256, 0.4) ** 2)
+    planes = _blurred(_splatted(dots, weights, side), sigma)
+    light = planes[0] * (strength * 2 * np.pi * max(sigma, 0.4) ** 2)
     ink = np.asarray(look.inks[0], np.float32)
     if colours is not None:
         ink = (planes[1:] / np.maximum(planes[0], 1e-9)).transpose(1, 2, 0)

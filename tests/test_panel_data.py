@@ -6,7 +6,17 @@ from hybridstudio.errors import StudioError
 from hybridstudio.gui import canned, theme
 from hybridstudio.gui.panels.data import PAGE, DataPanel, training_on
 from hybridstudio.gui.wishes import Cancel, SetUp
-from hybridstudio.messages import Browse, Browsed, Done, Noise, Notice, Progress, Started
+from hybridstudio.messages import (
+    Augment,
+    Browse,
+    Browsed,
+    Done,
+    Frame,
+    Noise,
+    Notice,
+    Progress,
+    Started,
+)
 
 
 @pytest.fixture
@@ -156,16 +166,42 @@ def test_noising_the_chosen_pictures(opened, qtbot):
     for frame in frames:
         opened.on_event(frame)
     opened.on_event(Done("finished"))
-    assert opened.view.frame_shown() is frames[16]
-    opened.timeline.slider.setValue(40)
-    assert opened.view.frame_shown() is frames[40]
-    assert opened.timeline.readout.text().startswith("t = 800 of 1,000")
-    opened.levels.grab()
-    qtbot.mouseClick(opened.levels, Qt.MouseButton.LeftButton,
-                     pos=QPoint(round(opened.levels._left()) + 5, 40))
-    assert opened.timeline.slider.value() == 0
-    qtbot.keyClick(opened.view, Qt.Key.Key_Right)
-    assert opened.view.frame_shown() is frames[1]
+    view, levels, timeline = opened.noising.view, opened.noising.levels, opened.noising.timeline
+    assert view.frame_shown() is frames[16]
+    timeline.slider.setValue(40)
+    assert view.frame_shown() is frames[40]
+    assert timeline.readout.text().startswith("t = 800 of 1,000")
+    levels.grab()
+    qtbot.mouseClick(levels, Qt.MouseButton.LeftButton,
+                     pos=QPoint(round(levels._left()) + 5, 40))
+    assert timeline.slider.value() == 0
+    qtbot.keyClick(view, Qt.Key.Key_Right)
+    assert view.frame_shown() is frames[1]
+
+
+def test_augmenting_the_chosen_pictures(opened, qtbot):
+    opened.sheet.choose((4,))
+    qtbot.mouseClick(opened.tabs.button(2), Qt.MouseButton.LeftButton)
+    request = opened.asked[-1]
+    assert request == Augment(DataConfig(name="digits"), (4,), ("flips", "geometry", "colour"))
+    pictures = canned.pictures(1)
+    for step in range(11):
+        opened.on_event(Frame(step, 10, step / 10, pictures, extra={"augmented": pictures}))
+    timeline = opened.augmenting.timeline
+    timeline.slider.setValue(7)
+    assert timeline.readout.text() == "p = 0.7"
+    assert timeline.isVisible()
+    assert not timeline.curve.isVisible()
+    assert not opened.noising.timeline.isVisible()
+    opened.grab()
+    transforms = opened.form.editors["model.augmentations"]
+    transforms.restore(("cutout",))
+    transforms.edited.emit()
+    qtbot.waitUntil(lambda: opened.asked[-1] is not request, timeout=3000)
+    assert opened.asked[-1].policies == ("cutout",)
+    transforms.restore(())
+    opened.show_page(2)
+    assert opened.augmenting.view.frame_shown() is None
 
 
 def test_noising_takes_the_first_pictures_where_none_is_chosen(opened):

@@ -4,11 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hybridstudio import data
+from hybridstudio import data, engine
 from hybridstudio.cloud import DARK, LIGHT, cloud
-from hybridstudio.config import DataConfig
+from hybridstudio.config import DataConfig, RunConfig
 from hybridstudio.data.points import PLANES, SPLITS, modes
 from hybridstudio.errors import StudioError, UsageError
+from hybridstudio.messages import Augment, Browse, Frame, Noise
 
 
 def opened(name, root=Path(), **how):
@@ -259,3 +260,44 @@ def test_the_same_points_always_give_the_same_picture_quickly():
     again = cloud(found.images, colours=found.labels)
     assert time.perf_counter() - began < 0.3  # 7 ms where nothing else runs
     np.testing.assert_array_equal(first, again)
+
+
+# --- looked at through the engine -----------------------------------------------------------------
+
+
+def test_points_are_browsed_by_the_thousand():
+    _, found, done = engine.run(Browse(DataConfig(name="gaussians25")))
+    assert found.points.shape == (20_000, 2)
+    assert found.images.shape == (1, 256, 256, 3)
+    assert len(found.indices) == len(found.labels) == 20_000
+    assert (found.total, done.result["total"]) == (100_000, 100_000)
+    assert found.counts == (4000,) * 25
+    assert min(np.bincount(found.labels)) > 600  # evenly spread
+    one = list(engine.run(Browse(DataConfig(name="gaussians25"), label=3)))[1]
+    assert len(one.points) == 4000
+    assert set(one.labels) == {3}
+
+
+def test_points_are_noised_as_pictures_are():
+    config = RunConfig(data=DataConfig(name="gaussians8"))
+    frames = [event for event in engine.run(Noise(config, tuple(range(500)), 3))
+              if isinstance(event, Frame)]
+    clean, half, noisy = (frame.points["x_t"] for frame in frames)
+    np.testing.assert_array_equal(clean, opened("gaussians8").images[:500])
+    np.testing.assert_array_equal(half[:2], list(engine.run(Noise(config, (0, 1), 3)))[2].points[
+        "x_t"])
+    assert noisy.std() == pytest.approx(1.0, abs=0.1)
+    assert frames[1].x_t.shape == (1, 256, 256, 3)
+
+
+def test_augmentation_grows_with_its_probability():
+    request = Augment(DataConfig(name="digits"), tuple(range(40)), ("flips",), levels=3)
+    frames = [event for event in engine.run(request) if isinstance(event, Frame)]
+    assert [frame.t for frame in frames] == [0.0, 0.5, 1.0]
+    first = frames[0].extra["augmented"]
+    changed = [(frame.x_t != first).any((1, 2, 3)).sum() for frame in frames]
+    assert changed[0] == 0 < changed[1] < changed[2]
+    for faulty in (Augment(request.data, (0,), ("polish",)),
+                   Augment(DataConfig(name="moons"), (0,), ("flips",))):
+        with pytest.raises(UsageError):
+            list(engine.run(faulty))

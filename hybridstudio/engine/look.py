@@ -32,6 +32,7 @@ from hybridstudio.nets import augment as transforms
 
 SKIPPED_TOLD = 1000
 POINTS_SHOWN = 20_000
+AUGMENTED = "augmented"  # the row of augmented pictures
 
 _opened: dict[tuple[str, str], data.Dataset] = {}  # the one looked at last
 
@@ -107,8 +108,9 @@ def augment(request: Augment) -> Iterator[Event]:
     last = max(1, request.levels - 1)
     for step in range(request.levels):
         dice = torch.Generator().manual_seed(request.seed)
-        yield frame(Moment(step, last, step / last, change(x0, step / last, dice), None, None, 0,
-                           1.0), 0.0)
+        changed = change(x0, step / last, dice)
+        yield frame(Moment(step, last, step / last, changed, None, None, 0, 1.0,
+                           {AUGMENTED: changed}), 0.0)
     yield Done("finished", {"levels": request.levels})
 
 

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from hybridstudio.gui import theme
+from hybridstudio.gui.pointsview import ink
 from hybridstudio.gui.theme import GRID
 
 _LINE = 22  # points for each class
@@ -23,6 +24,7 @@ class ClassBars(QWidget):
         super().__init__(parent)
         self._names: Sequence[str] = ()
         self._counts: Sequence[int] = ()
+        self._has_inks = False
         self._current: int | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -30,8 +32,9 @@ class ClassBars(QWidget):
         self.setToolTip("Click a class to see only its pictures; click again to see all")
         theme.changed.connect(self.update)
 
-    def set_counts(self, names: Sequence[str], counts: Sequence[int]) -> None:
-        """Show how many pictures each class has."""
+    def set_counts(self, names: Sequence[str], counts: Sequence[int], inks: bool = False) -> None:
+        """Show how many pictures each class has; with `inks` in the colours of their points."""
+        self._has_inks = inks
         if tuple(names) != tuple(self._names):
             self._current = None
         self._names, self._counts = tuple(names), tuple(counts)
@@ -83,7 +86,8 @@ class ClassBars(QWidget):
                 painter.drawText(QRectF(self.width() - numbers, top, numbers, _LINE),
                                  middle | Qt.AlignmentFlag.AlignRight, f"{count:,}")
                 bar = QRectF(names + GRID, top + 5, max(1.0, room * count / most), _LINE - 10)
-                painter.fillRect(bar, QColor(colours.series[0] if is_on else colours.line))
+                shade = ink(place) if self._has_inks else QColor(colours.series[0])
+                painter.fillRect(bar, shade if is_on else QColor(colours.line))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Show only the class that is clicked, or all again."""

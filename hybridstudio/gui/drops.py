@@ -11,6 +11,7 @@ from hybridstudio.errors import StudioError, UsageError
 
 Kind = Literal["run", "config", "data", "settings", "picture"]
 IMAGES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+POINTS = {".csv", ".tsv", ".npy"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ def told(path: Path) -> Dropped:
         return Dropped("config", path)
     if suffix == ".zip":
         return Dropped("data", path, f"zip:{path}")
+    if suffix in POINTS:
+        return Dropped("data", path, f"points:{path}")
     if suffix in IMAGES:
         try:
             settings = pictures.read_settings(path)
@@ -51,4 +54,5 @@ def told(path: Path) -> Dropped:
     raise UsageError(
         f"{path.name} cannot be opened here", f"a file that ends in {suffix or 'nothing'} is none "
         "of those that the studio reads",
-        "drop a folder or zip of images, a run's folder, a config (.toml), or a picture")
+        "drop a folder or zip of images, a table of points (.csv), a run's folder, a config "
+        "(.toml), or a picture")

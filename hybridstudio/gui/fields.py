@@ -264,8 +264,7 @@ class DataName(QWidget):
 
     def choose(self, path: Path) -> None:
         """Take a folder or an archive as the data set, as a drop or the dialog does."""
-        kind = "points" if path.suffix.lower() in POINT_FILES else "zip"
-        self._names.setEditText(f"{'folder' if path.is_dir() else kind}:{path}")
+        self._names.setEditText(data_name(path))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take a folder or a zip archive."""
@@ -357,6 +356,12 @@ def dropped_data(event: QDropEvent) -> Path | None:
         return None
     is_data = path.is_dir() or path.suffix.lower() in (".zip", *POINT_FILES)
     return path if is_data else None
+
+
+def data_name(path: Path) -> str:
+    """Return the name of the data set that a folder, an archive or a file of points is."""
+    kind = "points" if path.suffix.lower() in POINT_FILES else "zip"
+    return f"{'folder' if path.is_dir() else kind}:{path}"
 
 
 def dropped_path(event: QDropEvent) -> Path | None:

@@ -5,7 +5,7 @@ This is the first figure of most papers on diffusion, and it can be clicked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
@@ -24,18 +24,23 @@ _HEAD = 20  # points for the t above each column
 
 
 class LevelRows(QWidget):
-    """Shows evenly spread frames of the first pictures; `picked` tells the step clicked."""
+    """Shows evenly spread frames of the first pictures; `picked` tells the step clicked.
+
+    `head` is what stands above a column.
+    """
 
     picked = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, head: Callable[[Frame], str] = lambda frame: f"{round(frame.t):,}",
+                 parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._head = head
         self._frames: list[Frame] = []
         self._step = 0
         self._image: QImage | None = None
         self._grid: Grid | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName("Pictures at growing noise levels")
+        self.setAccessibleName("Pictures at growing levels")
         self.setToolTip("Click a level to go there")
         theme.changed.connect(self._forget)
 
@@ -102,7 +107,7 @@ class LevelRows(QWidget):
             nearest = min(range(len(self._frames)),
                           key=lambda place: abs(self._frames[place].step - self._step))
             step = (self._grid.picture[0] + self._grid.gap) / ratio
-            widest = max(painter.fontMetrics().horizontalAdvance(f"{round(frame.t):,} ")
+            widest = max(painter.fontMetrics().horizontalAdvance(f"{self._head(frame)} ")
                          for frame in self._frames)
             for place, frame in enumerate(self._frames):
                 is_here = place == nearest
@@ -110,7 +115,7 @@ class LevelRows(QWidget):
                     middle = left + (place + 0.5) * step
                     head = QRectF(middle - widest / 2, 0, widest, _HEAD)
                     painter.setPen(QColor(colours.text if is_here else colours.muted))
-                    painter.drawText(head, Qt.AlignmentFlag.AlignCenter, f"{round(frame.t):,}")
+                    painter.drawText(head, Qt.AlignmentFlag.AlignCenter, self._head(frame))
                 if is_here:
                     painter.setPen(QPen(QColor(colours.accent), 2))
                     painter.drawRect(QRectF(left + place * step - 1, _HEAD - 1, step,

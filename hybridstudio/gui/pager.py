@@ -31,9 +31,18 @@ class Pager(QWidget):
         row.addWidget(self.pointed, 1)
         self.show_place(0, 0, 0)
 
+    def show_points(self, shown: int, total: int) -> None:
+        """Say how many points of how many are shown: they have no pages."""
+        self.place.setText(f"{shown:,} of {total:,} points" if shown < total else
+                           f"{total:,} points")
+        for button in (self.before, self.after):
+            button.hide()
+
     def show_place(self, offset: int, shown: int, total: int) -> None:
         """Say which of how many are shown: `shown` of them from place `offset`."""
         self.place.setText(
             f"pictures {offset + 1:,}–{offset + shown:,} of {total:,}" if shown else "")
+        for button in (self.before, self.after):
+            button.show()
         self.before.setEnabled(offset > 0)
         self.after.setEnabled(offset + shown < total)

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from hybridstudio.gui import theme
-from hybridstudio.gui.pointsview import PointsView, look
+from hybridstudio.gui.pointsview import PointsView, ink
 from hybridstudio.messages import Points
 
 CLASSES = 6
@@ -187,9 +187,3 @@ class PaintCanvas(PointsView):
             self.undo()
         else:
             QWidget.keyPressEvent(self, event)
-
-
-def ink(place: int) -> QColor:
-    """Return the colour of a class's points."""
-    inks = look().inks
-    return QColor(*inks[place % len(inks)])

@@ -25,7 +25,8 @@ from hybridstudio.errors import StudioError, translate
 from hybridstudio.gui import theme
 from hybridstudio.gui.askfile import ask_file
 from hybridstudio.gui.buttons import flat, toggle
-from hybridstudio.gui.paintcanvas import BRUSHES, CLASSES, PaintCanvas, ink
+from hybridstudio.gui.paintcanvas import BRUSHES, CLASSES, PaintCanvas
+from hybridstudio.gui.pointsview import ink
 from hybridstudio.gui.theme import GRID
 
 FEWEST = 100  # points that are worth training on

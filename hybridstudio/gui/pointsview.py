@@ -36,6 +36,12 @@ def look() -> Look:
     return DARK if theme.palette().dark else LIGHT
 
 
+def ink(place: int) -> QColor:
+    """Return the colour of a class's points."""
+    inks = look().inks
+    return QColor(*inks[place % len(inks)])
+
+
 class PointsView(QWidget):
     """Shows points (N, 2) in the colours of their classes; `pointed` tells what the mouse is at.
 

@@ -1,4 +1,4 @@
-"""Look at a data set: its pictures, its classes, what was left out, and how noise drowns it."""
+"""Look at a data set: its pictures or points, its classes, how noise drowns it; paint one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -24,20 +23,20 @@ from hybridstudio.config import DataConfig, RunConfig
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import theme
 from hybridstudio.gui.anatomy import Panel, alone
-from hybridstudio.gui.buttons import toggle
+from hybridstudio.gui.buttons import flat, toggle
 from hybridstudio.gui.card import Card
-from hybridstudio.gui.dataform import DataForm
-from hybridstudio.gui.fields import dropped_data
-from hybridstudio.gui.film import Film
-from hybridstudio.gui.filmview import FilmView
+from hybridstudio.gui.dataform import DataForm, is_of_points
+from hybridstudio.gui.fields import data_name, dropped_data
 from hybridstudio.gui.images import ImageSheet
-from hybridstudio.gui.levels import LevelRows
+from hybridstudio.gui.levelpage import LevelPage
 from hybridstudio.gui.loading import LoadingBar
 from hybridstudio.gui.pager import Pager
+from hybridstudio.gui.painter import Painter
+from hybridstudio.gui.pointsview import PointsView
 from hybridstudio.gui.theme import GRID
-from hybridstudio.gui.timeline import Timeline
 from hybridstudio.gui.wishes import Cancel, SetUp
 from hybridstudio.messages import (
+    Augment,
     Browse,
     Browsed,
     Done,
@@ -51,7 +50,10 @@ from hybridstudio.messages import (
 
 PAGE = 64  # pictures on a page
 LEVELS = 51  # noise levels that the slider goes through
-NOISED = 8  # pictures noised where none was chosen
+NOISED = 8  # pictures noised or augmented where none was chosen
+NOISED_POINTS = 2000
+POINTS_PRESET = "ddpm-gaussians25"  # how any points are learned
+PICTURES, NOISING, AUGMENTATION = range(3)  # the pages
 
 
 class DataPanel(Panel):
@@ -61,10 +63,12 @@ class DataPanel(Panel):
     SAYS = "What a model learns from: its pictures, its classes, and how noise drowns them."
     HELP = (
         "<p>Choose a data set by name, or drop a folder or a zip archive of pictures here; one "
-        "folder for each class gives the classes their names.</p>"
+        "folder for each class gives the classes their names. A CSV file of x and y, and perhaps a "
+        "label, is a data set of points; <b>Paint points…</b> makes one.</p>"
         "<p>Choose pictures with a click (Ctrl and Shift take several), then look at "
         "<b>Noising</b>: the same pictures at every noise level of the schedule, which is what the "
-        "model is trained to undo.</p>")
+        "model is trained to undo. <b>Augmentation</b> shows what a discriminator sees where it "
+        "learns from few pictures.</p>")
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,16 +76,19 @@ class DataPanel(Panel):
         self._opened: DataConfig | None = None  # what `_browsed` was opened with
         self._asked: Browse | None = None
         self._offset = 0
-        self._film = Film()
-        self._noise_step: int | None = None
+        self._page = PICTURES
+        self._filled: LevelPage | None = None  # whose frames are being told
         self.form = DataForm()
         self.sheet = ImageSheet(several=True)
-        self.view = FilmView()
-        self.view.show_rows(("x_t",))
-        self.view.empty = "Choose pictures of the data set to see them noised."
-        self.levels = LevelRows()
-        self.timeline = Timeline()
-        self.timeline.slider.setAccessibleName("Noise level")
+        self.points = PointsView()
+        self.noising = LevelPage("Choose pictures of the data set to see them noised.", "x_t",
+                                 self._noise_words, lambda frame: f"{round(frame.t):,}")
+        self.noising.timeline.slider.setAccessibleName("Noise level")
+        self.augmenting = LevelPage(
+            "Choose transforms on the right to see pictures augmented.", "augmented",
+            lambda frame: f"p = {frame.t:.1f}", lambda frame: f"{frame.t:.1f}", has_noise=False)
+        self.augmenting.timeline.slider.setAccessibleName("Probability of each transform")
+        self.painter = Painter()
         self.loading = LoadingBar()
         self.notice = Card()
         self.notice.hide()
@@ -99,34 +106,33 @@ class DataPanel(Panel):
     # --- the parts --------------------------------------------------------------------------------
 
     def _make_canvas(self) -> None:
-        noising = QSplitter(Qt.Orientation.Vertical)
-        noising.addWidget(self.view)
-        noising.addWidget(self.levels)
-        noising.setChildrenCollapsible(False)
-        noising.setSizes([300, 200])
         self.pages = QStackedWidget()
-        self.pages.addWidget(self.sheet)
-        self.pages.addWidget(noising)
-        bar = QWidget()
-        row = QHBoxLayout(bar)
+        for page in (self.sheet, self.points, self.noising, self.augmenting, self.painter):
+            self.pages.addWidget(page)
+        self._bar = QWidget()
+        row = QHBoxLayout(self._bar)
         row.setContentsMargins(2 * GRID, GRID // 2, GRID, GRID // 2)
         row.setSpacing(GRID // 2)
         self.tabs = QButtonGroup(self)
         for index, (words, says) in enumerate((
-                ("Pictures", "Look through the pictures of the data set"),
-                ("Noising", "See the chosen pictures at every noise level"))):
+                ("Pictures", "Look through the data set"),
+                ("Noising", "See the chosen pictures at every noise level"),
+                ("Augmentation", "See the chosen pictures as a discriminator may see them"))):
             button = toggle(words, says, on=index == 0)
             self.tabs.addButton(button, index)
             row.addWidget(button)
+        self.paint = flat("brush", "Make a data set of points with a brush", self.start_painting,
+                          words="Paint points…")
         self.words = theme.say(QLabel(), "muted")
         self.words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         row.addWidget(self.words, 1)
+        row.addWidget(self.paint)
         canvas = QWidget()
         column = QVBoxLayout(canvas)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self.notice, self.loading, bar):
+        for widget in (self.notice, self.loading, self._bar):
             column.addWidget(widget)
         column.addWidget(self.pages, 1)
         self.set_canvas(canvas)
@@ -134,10 +140,10 @@ class DataPanel(Panel):
         transport = QWidget()
         column = QVBoxLayout(transport)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.pager)
-        column.addWidget(self.timeline)
-        self.timeline.hide()
+        for widget in (self.pager, self.noising.timeline, self.augmenting.timeline):
+            column.addWidget(widget)
         self.set_transport(transport)
+        self._show_canvas()
 
     def _connect(self) -> None:
         self.form.data_changed.connect(self._on_data)
@@ -148,10 +154,10 @@ class DataPanel(Panel):
         self.sheet.pointed.connect(self.pager.pointed.setText)
         self.sheet.chosen.connect(self._show_page_words)
         self.tabs.idClicked.connect(self.show_page)
-        self.timeline.moved.connect(self._on_moved)
-        self.view.scrubbed.connect(self.timeline.step)
-        self.view.pointed.connect(self.timeline.pointed.setText)
-        self.levels.picked.connect(self.timeline.slider.setValue)
+        self.points.pointed.connect(self.pager.pointed.setText)
+        self.painter.saved.connect(self._on_painted)
+        self.painter.closed.connect(lambda: self.show_page(self._page))
+        self.painter.failed.connect(self.show_error)
         self.loading.cancelled.connect(lambda: self.requested.emit(Cancel()))
         self.train.clicked.connect(self._on_train)
 
@@ -166,7 +172,7 @@ class DataPanel(Panel):
         self._browse()
 
     def open_data(self, name: str) -> None:
-        """Open a data set by its name, folder:PATH or zip:PATH, as a drop on the window does."""
+        """Open a data set by its name, or by folder:PATH, zip:PATH or points:PATH."""
         self.open(DataConfig(name=name))
 
     def _browse(self) -> None:
@@ -178,7 +184,8 @@ class DataPanel(Panel):
         same = self._opened == data
         self._asked = Browse(data, PAGE, self._offset, self.form.bars.current() if same else None)
         if not same:
-            self._film.clear()
+            self.noising.clear()
+            self.augmenting.clear()
         self.requested.emit(self._asked)
 
     def turn(self, by: int) -> None:
@@ -188,28 +195,62 @@ class DataPanel(Panel):
             self._offset = place
             self._browse()
 
-    def noise(self) -> None:
-        """Ask for the chosen pictures, or the first few, at every noise level."""
+    def look_closer(self) -> None:
+        """Ask for the chosen pictures, or the first few, noised or augmented at every level."""
         config = self.form.config()
-        if config is None or self._browsed is None:
+        if config is None or self._browsed is None or self._page == PICTURES:
             return
-        chosen = self.sheet.chosen_places() or range(min(NOISED, len(self._browsed.indices)))
-        indices = tuple(self._browsed.indices[place] for place in chosen)
+        indices = self._chosen(self._browsed)
         if not indices:
             return
         self.show_error(None)
-        self.requested.emit(Noise(config, indices, min(LEVELS, config.model.timesteps + 1)))
+        if self._page == NOISING:
+            self._filled = self.noising
+            self.requested.emit(Noise(config, indices, min(LEVELS, config.model.levels + 1)))
+        elif transforms := self.form.transforms():
+            self._filled = self.augmenting
+            self.requested.emit(Augment(config.data, indices, transforms))
+        else:
+            self.augmenting.clear()
+
+    def _chosen(self, found: Browsed) -> tuple[int, ...]:
+        """Return the places in the data set of what is to be looked at closer."""
+        if found.points is not None:
+            step = max(1, len(found.indices) // NOISED_POINTS)
+            return found.indices[::step][:NOISED_POINTS]
+        chosen = self.sheet.chosen_places() or range(min(NOISED, len(found.indices)))
+        return tuple(found.indices[place] for place in chosen)
 
     def show_page(self, place: int) -> None:
-        """Show the pictures (0) or their noising (1)."""
+        """Show the pictures or points (0), their noising (1) or their augmentation (2)."""
+        self._page = place
         self.tabs.button(place).setChecked(True)
-        self.pages.setCurrentIndex(place)
-        self.pager.setVisible(place == 0)
-        self.timeline.setVisible(place == 1)
         self.form.show_part(place)
-        if place == 1:
-            self.noise()
+        self._show_canvas()
+        self.look_closer()
         self._show_page_words()
+
+    def start_painting(self) -> None:
+        """Show the painter; closing or saving it leads back."""
+        self._show_canvas(self.painter)
+        self.painter.canvas.setFocus()
+
+    def _show_canvas(self, page: QWidget | None = None) -> None:
+        """Put a page on the canvas, by default the one of the tab that is chosen."""
+        has_points = self._browsed is not None and self._browsed.points is not None
+        looked_at = self.points if has_points else self.sheet
+        page = page or (looked_at, self.noising, self.augmenting)[self._page]
+        self.pages.setCurrentWidget(page)
+        self._bar.setVisible(page is not self.painter)
+        self._transport.setVisible(page is not self.painter)
+        self.pager.setVisible(page is looked_at)
+        for levels in (self.noising, self.augmenting):
+            levels.timeline.setVisible(page is levels)
+            levels.timeline.stop()
+
+    def _on_painted(self, path: Path) -> None:
+        self.show_page(PICTURES)
+        self.open_data(f"points:{path}")
 
     def _on_data(self) -> None:
         self.form.bars.set_counts((), ())
@@ -220,8 +261,7 @@ class DataPanel(Panel):
         self._browse()
 
     def _on_noise_settings(self) -> None:
-        if self.pages.currentIndex() == 1:
-            self.noise()
+        self.look_closer()
 
     def _on_train(self) -> None:
         if (data := self.form.data()) is not None:
@@ -250,7 +290,8 @@ class DataPanel(Panel):
             case Browsed():
                 self._on_browsed(event)
             case Frame():
-                self._on_frame(event)
+                if self._filled is not None:
+                    self._filled.add(event)
             case Notice():
                 self.notice.tell(event)
             case Done():
@@ -273,39 +314,24 @@ class DataPanel(Panel):
         self.form.show_browsed(found)
         names = found.classes
         self.sheet.choose(())
-        self.sheet.set_images(found.images, [
-            f"picture {place + 1:,}" + (f", class {names[label]}" if label < len(names) else "")
-            for place, label in zip(found.indices, found.labels, strict=True)])
+        if found.points is not None:
+            self.points.set_points(found.points, found.labels, names)
+            self._page = PICTURES if self._page == AUGMENTATION else self._page
+        else:
+            self.sheet.set_images(found.images, [
+                f"picture {place + 1:,}" + (f", class {names[label]}" if label < len(names) else "")
+                for place, label in zip(found.indices, found.labels, strict=True)])
+        self.tabs.button(PICTURES).setText("Pictures" if found.points is None else "Points")
+        self.tabs.button(AUGMENTATION).setVisible(found.points is None)
         self.train.setEnabled(found.total > 0)
-        self._show_page_words()
-        if self.pages.currentIndex() == 1:
-            self.noise()
+        self.show_page(self._page)
 
-    def _on_frame(self, frame: Frame) -> None:
-        self._film.add(frame)
-        self.timeline.set_steps(frame.steps, frame.step)
-        self.timeline.set_levels(list(self._film))
-        if frame.step == frame.steps:
-            self.levels.set_frames(list(self._film))
-        wanted = self._noise_step if self._noise_step is not None else frame.steps // 3
-        if frame.step == min(wanted, frame.steps) or not self.view.frame_shown():
-            self.timeline.show_step(frame.step)
-            self._show(frame)
-
-    # --- what is shown ----------------------------------------------------------------------------
-
-    def _on_moved(self, step: int) -> None:
-        self._noise_step = step
-        if (frame := self._film.at(step)) is not None:
-            self._show(frame)
-
-    def _show(self, frame: Frame) -> None:
-        self.view.show_frame(frame)
-        self.levels.show_step(frame.step)
+    def _noise_words(self, frame: Frame) -> str:
         config = self.form.config()
-        levels = config.model.timesteps if config else round(frame.t)
-        self.timeline.readout.setText(
-            f"t = {round(frame.t):,} of {levels:,}  ·  σ = {frame.noise:.3f}")
+        levels = config.model.levels if config else round(frame.t)
+        return f"t = {round(frame.t):,} of {levels:,}  ·  σ = {frame.noise:.3f}"
+
+    # --- words ------------------------------------------------------------------------------------
 
     def _total(self) -> int:
         if self._browsed is None:
@@ -315,33 +341,29 @@ class DataPanel(Panel):
 
     def _show_page_words(self) -> None:
         found = self._browsed
-        self.pager.show_place(self._offset, len(found.indices) if found else 0, self._total())
-        chosen = len(self.sheet.chosen_places())
-        is_noising = self.pages.currentIndex() == 1
-        if is_noising:
-            self.words.setText("from clean (left) to pure noise (right)")
+        if found is not None and found.points is not None:
+            self.pager.show_points(len(found.points), self._total())
         else:
-            self.words.setText(f"{chosen:,} chosen" if chosen else "")
+            self.pager.show_place(self._offset, len(found.indices) if found else 0, self._total())
+        chosen = len(self.sheet.chosen_places())
+        self.words.setText((
+            f"{chosen:,} chosen" if chosen else "", "from clean (left) to pure noise (right)",
+            "from none (left) to every transform (right)")[self._page])
         self.sheet.empty = "No pictures here." if found else (
-            "Choose a data set on the right, or drop a folder or a zip archive of pictures here.")
+            "Choose a data set on the right, or drop a folder or a zip archive of pictures, or a "
+            "table of points, here.")
         self.sheet.update()
 
     # --- keys and drops ---------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Scrub and play where the noising is shown."""
-        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Home: -LEVELS,
-                 Qt.Key.Key_End: LEVELS}
-        key = Qt.Key(event.key())
-        if self.pages.currentIndex() == 1 and key in steps:
-            self.timeline.step(steps[key])
-        elif self.pages.currentIndex() == 1 and key == Qt.Key.Key_Space:
-            self.timeline.toggle()
-        else:
+        page = self.pages.currentWidget()
+        if not (isinstance(page, LevelPage) and page.timeline.takes(Qt.Key(event.key()))):
             super().keyPressEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take a folder or a zip archive."""
+        """Take a folder, a zip archive or a table of points."""
         if dropped_data(event):
             event.acceptProposedAction()
         else:
@@ -350,16 +372,18 @@ class DataPanel(Panel):
     def dropEvent(self, event: QDropEvent) -> None:
         """Open what was dropped."""
         if path := dropped_data(event):
-            self.open_data(f"{'folder' if path.is_dir() else 'zip'}:{path}")
+            self.open_data(data_name(path))
 
 
 def training_on(data: DataConfig) -> RunConfig:
     """Return the preset made for this data set, or else the plainest config, with this data."""
-    made_for = (preset for preset in presets.listing().values() if preset.data.name == data.name)
-    base = next(made_for, None)
+    made_for = [preset for preset in presets.listing().values() if preset.data.name == data.name]
+    base = next((preset for preset in made_for if preset.model.family == "ddpm"),
+                next(iter(made_for), None))
     if base is None:
         stem = Path(data.name.partition(":")[2] or data.name).stem
-        base = RunConfig(name=f"ddpm-{stem}"[:100])
+        base = presets.find(POINTS_PRESET) if is_of_points(data.name) else RunConfig()
+        base = base.model_copy(update={"name": f"ddpm-{stem}"[:100], "says": "", "source": ""})
     kept = {"flip": base.data.flip, "limit": base.data.limit}
     # Unchecked on purpose: the form says beside its field what does not fit.
     return base.model_copy(update={"data": data.model_copy(update=kept)})
