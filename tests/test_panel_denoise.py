@@ -10,12 +10,13 @@ from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QWheelEvent
 
 from hybridstudio import pictures, runs
+from hybridstudio.bench.scrub import scrubbed
 from hybridstudio.config import RunConfig, with_values
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import canned, theme
 from hybridstudio.gui.drawing import DrawSettings
 from hybridstudio.gui.film import Film
-from hybridstudio.gui.panels.denoise import DenoisePanel, measure_scrub
+from hybridstudio.gui.panels.denoise import DenoisePanel
 from hybridstudio.gui.wishes import Cancel
 from hybridstudio.messages import Done, Draw, Notice, Progress, Started
 
@@ -409,7 +410,7 @@ def test_pointing_tells_the_value(drawn, qtbot):
 def test_scrubbing_is_a_lookup(panel, run):
     panel.show_run(run)
     feed(panel, count=64, size=32, channels=3)
-    taken = measure_scrub(panel, [place % 21 for place in range(0, 200, 7)])
+    taken = scrubbed(panel, [place % 21 for place in range(0, 200, 7)])
     assert len(taken) > 20
     assert float(np.median(taken)) <= 16  # measured 1.2 ms on an idle machine
 

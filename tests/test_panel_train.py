@@ -424,7 +424,7 @@ def test_curves_are_told_apart():
     (["loss", "reconstruction", "kl", "kl/z-01", "kl/z-02"], "Losses", "KL of each latent",
      ["z 01", "z 02"]),
     (["accuracy", "loss", "test/loss", "test/accuracy"], "Losses", "Accuracy",
-     ["training", "held out"]),
+     ["training", "test"]),
     (["loss/generator", "critic/real", "critic/fake"], "Losses", "Critic's values",
      ["real", "generated"]),
 ])

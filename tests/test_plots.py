@@ -13,6 +13,7 @@ from scipy.signal import lfilter
 
 from hybridstudio.gui import theme
 from hybridstudio.gui.axes import duration, number
+from hybridstudio.gui.curvegroups import percent
 from hybridstudio.gui.curves import MOST_SMOOTHED, nearest, scaled, smoothed, span, thinned, visible
 from hybridstudio.gui.plots import CurvePlot, Mark
 
@@ -190,6 +191,40 @@ def test_gaps_nothing_positive_and_one_point_draw_without_a_warning(plot):
                 plot.refresh()
                 plot.grab()
                 plot.clear()
+
+
+def test_the_axis_is_linear_where_not_all_is_above_0_and_says_so(plot):
+    steps, values = feed(plot, 100)
+    assert plot._log
+    plot.set_series("critic", steps, steps, values - 0.3)
+    plot.refresh()
+    assert not plot._log
+    assert "linear" in plot._readout.text()
+    plot._curves["critic"].chip.setChecked(False)
+    assert plot._log
+    plot.set_log(False)
+    assert "linear" not in plot._readout.text()
+
+
+def test_many_curves_are_told_apart_by_the_mouse(plot):
+    for place in range(20):
+        steps, _ = feed(plot, 50, f"z {place}", place / 10, is_smoothed=place > 0)
+    plot.set_smoothing(0.9)
+    assert not any(curve.chip.isVisible() for curve in plot._curves.values())
+    assert "20 curves" in plot._readout.text()
+    plot._tell(float(steps[10]))
+    assert "z 19" in plot._reading.text()
+    assert "and 8 more" in plot._reading.text()
+    first = plot._curves["z 0"].smooth.getData()[0]
+    assert first is None or not first.size  # this one stays as it was measured
+    assert plot._curves["z 1"].smooth.getData()[0].size == 50
+
+
+def test_values_can_be_spelled_in_percent(plot):
+    feed(plot, 100)
+    plot.set_spelling(percent)
+    plot.refresh()
+    assert plot._readout.text().endswith(" %")
 
 
 def test_time_and_log_axes(plot):

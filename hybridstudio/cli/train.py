@@ -12,7 +12,7 @@ from hybridstudio.cli import options, watch
 from hybridstudio.cli.screen import Screen, screen_of
 from hybridstudio.errors import UsageError
 from hybridstudio.messages import Resume, Train
-from hybridstudio.telling import duration, number
+from hybridstudio.telling import duration
 
 
 def train(
@@ -104,7 +104,7 @@ def _summary(result: dict[str, object]) -> str:
     if isinstance(seconds := result.get("seconds"), (int, float)):
         words.append(f"in {duration(seconds)}")
     if isinstance(losses := result.get("losses"), dict):
-        words += [f"· {name} {number(value)}" for name, value in losses.items() if "/" not in name]
+        words += [f"· {told}" for told in watch.told_values(losses)]
     return " ".join([*words, f"· {result.get('run', '')}"])
 
 

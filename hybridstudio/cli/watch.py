@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -19,6 +19,7 @@ from hybridstudio.cli.screen import Screen
 from hybridstudio.messages import Done, Event, Frame, Notice, Progress, Request, Saved, Started
 from hybridstudio.telling import duration, number
 
+TOLD = ("loss/", "p/", "critic/", "test/")  # of the values whose names have parts
 EVERY = 5.0  # seconds between plain lines where the output is no terminal
 
 
@@ -159,6 +160,12 @@ def say(event: Event, screen: Screen) -> None:
             screen.notice(event.what, event.why, event.fix, event.level)
 
 
+def told_values(values: Mapping[str, float]) -> list[str]:
+    """Tell the values that say how learning goes; the many of bands and networks are for curves."""
+    return [f"{name} {number(value)}" for name, value in values.items()
+            if "/" not in name or (name.startswith(TOLD) and not name.startswith("loss/band-"))]
+
+
 def progress_words(event: Progress, short: bool = False) -> str:
     """Tell progress in one line: steps, losses, rate, time left, memory."""
     if event.total is None:
@@ -167,8 +174,7 @@ def progress_words(event: Progress, short: bool = False) -> str:
         words = [f"{event.step:,}/{event.total:,}"]
     else:
         words = [f"{event.unit} {event.step:,} of {event.total:,}"]
-    words += [f"{name} {number(value)}" for name, value in event.values.items()
-              if "/" not in name]  # loss/band-1 and its like are for the curves
+    words += told_values(event.values)
     if event.rate > 0:
         words.append(f"{number(event.rate)}/s" if short else
                      f"{number(event.rate)} {event.unit}/s")

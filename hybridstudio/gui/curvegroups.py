@@ -64,6 +64,8 @@ _OTHERS = {
     "lr": Group("Learning rate"),
     "vlb": Group("L_vlb (bits/dim)"),
     "r1": Group("R1 penalty", says="The squared gradient of the discriminator at real pictures."),
+    "active": Group("Active latents", log=False, says=(
+        "How many numbers of the latent vector tell anything of the picture.")),
     "ada_p": Group("Augmentation", says="How likely each picture that the discriminator sees is "
                    "augmented; the controller raises it while the discriminator overfits.",
                    log=False, is_share=True),
@@ -94,10 +96,10 @@ def label_of(name: str, among: Iterable[str]) -> str:
         return base.removeprefix(BAND) + ends.get(name, "")
     is_held_out = base != name
     if len(among) > 1 and {one.removeprefix(HELD_OUT) for one in among} == {base}:
-        return "held out" if is_held_out else "training"
+        return "test" if is_held_out else "training"
     last = base.rpartition("/")[2]
     words = _LABELS.get(last, last.replace("_", " ").replace("-", " "))
-    return f"held-out {words}" if is_held_out else words
+    return f"test {words}" if is_held_out else words
 
 
 def newest(curves: Mapping[str, Series]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -114,7 +116,10 @@ def percent(share: float) -> str:
 
 
 def _ordered(names: list[str]) -> list[str]:
-    return sorted(names) if names[0].startswith(BAND) else names
+    """Put bands in their order, and what is real before what is generated."""
+    if names[0].startswith(BAND):
+        return sorted(names)
+    return sorted(names, key=lambda name: name.endswith("/fake"))
 
 
 def _other(base: str) -> Group:

@@ -35,8 +35,8 @@ def why_empty(run: Run | None, awaited: str, is_drawing: bool, can_draw: bool) -
     if run is None:
         return "Choose a model in the library to watch it turn noise into pictures."
     if not draws(run):
-        return (f"{run.name} draws nothing: it tells what a picture shows.\n"
-                f"{run.config.model.title}. Its accuracy stands on the page Train.")
+        return (f"{run.name} draws nothing: a {run.config.model.title.lower()} tells what a "
+                "picture shows.\nHow well it does stands on the page Train.")
     if is_drawing:
         return f"Getting {run.name} ready…"
     if not can_draw:

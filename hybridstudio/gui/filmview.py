@@ -56,6 +56,11 @@ class Block:
         """Where the whole row lies, in points."""
         return QRectF(self.origin, QSizeF(*self.grid.size) * self.scale)
 
+    @property
+    def pixels(self) -> QRectF:
+        """What of the image that is."""
+        return QRectF(QPointF(0, 0), QSizeF(*self.grid.size))
+
 
 class FilmView(QWidget):
     """Shows a frame's rows as large as they fit, stacked or side by side, whichever is larger.
@@ -141,7 +146,9 @@ class FilmView(QWidget):
         count, height, width, _ = frame.x_t.shape
         ratio = self.devicePixelRatioF()
         shape = (1 if self.alone else count, height, width)
-        words = tuple(says(row, frame) for row in self.rows)
+        # What comes in one pass and stands alone needs no name.
+        is_plain = frame.steps == 0 and len(self.rows) == 1
+        words = () if is_plain else tuple(says(row, frame) for row in self.rows)
         wanted = (shape, ratio, self.rows, words, self.size(), theme.palette().dark)
         if wanted != self._placed_for:
             is_cloud = bool(frame.points)
@@ -157,9 +164,10 @@ class FilmView(QWidget):
         if not count:
             return []
         wide, high = self.width() - 2 * GRID, self.height() - 2 * GRID
-        room: tuple[float, float] = (wide - _SIDE_LABEL, (high - (count - 1) * GRID) / count)
+        beside, above = (_SIDE_LABEL, _TOP_LABEL) if any(words) else (0, 0)
+        room: tuple[float, float] = (wide - beside, (high - (count - 1) * GRID) / count)
         if across:
-            room = ((wide - (count - 1) * 2 * GRID) / count, high - _TOP_LABEL)
+            room = ((wide - (count - 1) * 2 * GRID) / count, high - above)
         if is_cloud:  # smooth anyway: it takes all the room
             grid = Grid(1, *shape[1:], columns=1, zoom=1, gap=0)
             scale = max(1.0, min(room)) / max(shape[1:])
@@ -169,16 +177,17 @@ class FilmView(QWidget):
         size = QPointF(*grid.size) * scale
         step = QPointF(size.x() + 2 * GRID, 0) if across else QPointF(0, size.y() + GRID)
         whole = size + step * (count - 1)
-        extra = QPointF(0, _TOP_LABEL) if across else QPointF(_SIDE_LABEL, 0)
+        extra = QPointF(0, above) if across else QPointF(beside, 0)
         start = (QPointF(self.width(), self.height()) - whole - extra) / 2
         first = _on_pixel(QPointF(max(0.0, start.x()), max(0.0, start.y())) + extra, ratio)
         blocks = []
         for index, row in enumerate(self.rows):
             origin = _on_pixel(first + step * index, ratio)
-            label = (QRectF(origin.x(), origin.y() - _TOP_LABEL, room[0], _TOP_LABEL) if across
-                     else QRectF(origin.x() - _SIDE_LABEL, origin.y(), _SIDE_LABEL - GRID,
+            label = (QRectF(origin.x(), origin.y() - above, room[0], above) if across
+                     else QRectF(origin.x() - beside, origin.y(), max(0, beside - GRID),
                                  max(size.y(), 1.0)))
-            told = self._label(row, words[index], label.width(), across)
+            told = self._label(row, words[index], label.width(), across) if words else (
+                QTextDocument())
             if not across:
                 label.translate(0, max(0.0, (label.height() - told.size().height()) / 2))
             blocks.append(Block(row, label, told, origin, grid, scale))
@@ -200,8 +209,8 @@ class FilmView(QWidget):
     def _composed(self, frame: Frame) -> list[Block]:
         ground = QColor(theme.palette().canvas).rgb() & 0xFFFFFF
         return [block if pictures_in(frame, block.row) is None else replace(block, image=to_qimage(
-            mosaic.compose(row_of(frame, block.row, self.only()), block.grid, ground),
-            1 / block.scale)) for block in self._layout(frame)]
+            mosaic.compose(row_of(frame, block.row, self.only()), block.grid, ground)))
+            for block in self._layout(frame)]
 
     # painting
 
@@ -226,7 +235,7 @@ class FilmView(QWidget):
                 if block.image is not None:
                     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform,
                                           bool(self._frame.points))
-                    painter.drawImage(block.origin, block.image)
+                    painter.drawImage(block.place, block.image, block.pixels)
                 else:
                     self._paint_missing(painter, block)
                 if not self.alone and block.grid.count > 1 and self.hasFocus():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from PySide6.QtWidgets import QComboBox, QWidget
 
-from hybridstudio.gui.curvegroups import Group, grouped, label_of
+from hybridstudio.gui.curvegroups import HELD_OUT, Group, grouped, label_of
 from hybridstudio.gui.plots import CurvePlot
 from hybridstudio.runs import Series
 
@@ -72,4 +72,6 @@ class GroupPlot(CurvePlot):
                 self._heading.hide()  # the choice says it
                 self.choice.setToolTip(f"<p>{group.says}</p>" if group.says else "")
         for name in group.names:
-            self.set_series(name, *self._series[name], label=label_of(name, group.names))
+            # Measured on held-out data now and then, each value is a mean of many already.
+            self.set_series(name, *self._series[name], label=label_of(name, group.names),
+                            is_smoothed=not name.startswith(HELD_OUT))

@@ -35,8 +35,8 @@ class Line:
     `colour` is a place in the palette's series, or a colour that never changes.
     """
 
-    def __init__(self, label: str, colour: int | str) -> None:
-        self.label, self.colour = label, colour
+    def __init__(self, label: str, colour: int | str, is_smoothed: bool = True) -> None:
+        self.label, self.colour, self._is_smoothed = label, colour, is_smoothed
         self.steps: Numbers = NONE
         self.seconds: Numbers = NONE
         self.values: Numbers = NONE
@@ -99,7 +99,7 @@ class Line:
         seen = visible(x, low, high)
         raw_x, raw_y = thinned(x[seen], self.values[seen], columns)
         self.raw.setData(raw_x.astype(np.float64), scaled(raw_y, log))
-        if weight > 0:
+        if weight > 0 and self._is_smoothed:
             # What lies left of the view still weighs on its first samples.
             seen = visible(x, low, high, lead=int(8 / (1 - weight)))
             smooth_x, smooth_y = thinned(*smoothed(x[seen], self.values[seen], weight), columns)
@@ -111,7 +111,8 @@ class Line:
         """Take its colour from the palette: faint where a smoothed curve lies over it."""
         colour = QColor(self.shade)
         self.smooth.setPen(pg.mkPen(colour, width=1))
-        if is_smoothed:  # mixed, not see-through: blending makes painting three times slower
+        if is_smoothed and self._is_smoothed:
+            # Mixed, not see-through: blending makes painting three times slower.
             colour = _mixed(colour, QColor(theme.palette().canvas), FAINT)
         self.raw.setPen(pg.mkPen(colour, width=1))
         self.chip.setIcon(_dot(QColor(self.shade), self.chip.isChecked()))

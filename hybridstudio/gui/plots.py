@@ -30,7 +30,7 @@ from hybridstudio.telling import duration, number
 __all__ = ["CurvePlot", "Mark"]
 
 MOST_MARKS = 100  # the newest ones are drawn
-MOST_CHIPS = 8  # entries of a legend; more curves are told apart by the mouse
+MOST_CHIPS = 6  # entries of a legend; more curves are told apart by the mouse
 MOST_READ = 12  # lines of the readout
 LINEAR = "linear: not all above 0"
 
@@ -112,14 +112,16 @@ class CurvePlot(QWidget):
     # --- what is shown ----------------------------------------------------------------------------
 
     def set_series(self, name: str, steps: Numbers, seconds: Numbers, values: Numbers,
-                   label: str = "", colour: int | str | None = None) -> None:
+                   label: str = "", colour: int | str | None = None, *,
+                   is_smoothed: bool = True) -> None:
         """Show a curve, or its newest numbers: three arrays of one length, steps rising.
 
-        `colour` is a place in the palette's series, or a colour by name that never changes.
+        `colour` is a place in the palette's series, or a colour by name that never changes. One
+        that is not smoothed stays as it was measured, whatever the others do.
         """
         if name not in self._curves:
             place = len(self._curves) if colour is None else colour
-            self._curves[name] = self._added(Line(label or name, place))
+            self._curves[name] = self._added(Line(label or name, place, is_smoothed))
         if self._curves[name].take(steps, seconds, values):
             self._draw_soon()
 
@@ -226,6 +228,7 @@ class CurvePlot(QWidget):
         self._plot.removeItem(curve.raw)
         self._plot.removeItem(curve.smooth)
         self._legend.removeWidget(curve.chip)
+        curve.chip.hide()
         curve.chip.deleteLater()
 
     def _draw_soon(self) -> None:

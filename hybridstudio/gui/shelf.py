@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 
 from hybridstudio import paths, runs
 from hybridstudio.gui import theme
+from hybridstudio.gui.filmstrip import picture_side
 from hybridstudio.gui.theme import GRID
 
 ENTRY = Qt.ItemDataRole.UserRole
@@ -114,7 +115,7 @@ def _picture(run: runs.Run) -> QImage | None:
         changed = file.stat().st_mtime_ns
     except OSError:
         return None
-    return _thumbnail(file, changed, run.config.data.size or 0)
+    return _thumbnail(file, changed, picture_side(run.config.data) or 0)
 
 
 @lru_cache(maxsize=512)

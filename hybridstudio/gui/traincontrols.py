@@ -95,6 +95,7 @@ class TrainControls(QWidget):
         self._players = players
         while (item := self._alone.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
+                widget.hide()
                 widget.deleteLater()
         for player in players:
             name = player.replace("_", " ")

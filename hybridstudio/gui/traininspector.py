@@ -45,9 +45,7 @@ class TrainInspector(QWidget):
             grid.addWidget(theme.say(QLabel(name), "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(self._facts[name], row, 1)
         grid.setColumnStretch(1, 1)
-        self._values = QGridLayout()
-        self._values.setHorizontalSpacing(2 * GRID)
-        self._values.setColumnStretch(1, 1)
+        self._values = QVBoxLayout()
         self._newest: list[QLabel] = []
         self._shape: list[tuple[str, list[str]]] = []  # titles and labels of the newest values
 
@@ -112,21 +110,28 @@ class TrainInspector(QWidget):
 
     def _build_newest(self) -> None:
         while (item := self._values.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.deleteLater()
+            if (page := item.widget()) is not None:
+                page.hide()
+                page.deleteLater()
+        page = QWidget()
+        grid = QGridLayout(page)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(2 * GRID)
+        grid.setColumnStretch(1, 1)
         self._newest = []
         for title, labels in self._shape:
             heading = theme.say(QLabel(title), "heading")
             heading.setContentsMargins(0, GRID, 0, 0)
-            self._values.addWidget(heading, self._values.rowCount(), 0, 1, 2)
+            grid.addWidget(heading, grid.rowCount(), 0, 1, 2)
             for label in labels:
                 value = theme.say(QLabel(), "number")
                 value.setAccessibleName(f"{title}: {label}")
-                row = self._values.rowCount()
+                row = grid.rowCount()
                 name = theme.say(QLabel(label[:1].upper() + label[1:]), "muted")
-                self._values.addWidget(name, row, 0)
-                self._values.addWidget(value, row, 1)
+                grid.addWidget(name, row, 0)
+                grid.addWidget(value, row, 1)
                 self._newest.append(value)
+        self._values.addWidget(page)
 
     def told(self) -> dict[str, str]:
         """Return the numbers as they are shown."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, Qt, QTimer, QUrl
+from PySide6.QtCore import Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QDesktopServices,
     QDragEnterEvent,
@@ -336,7 +334,7 @@ class DenoisePanel(Panel):
     def _show_anatomy(self) -> None:
         """Show what belongs to this kind of model: one that draws nothing has no settings."""
         draws = drawwords.draws(self._run)
-        for part in (self.bar, self._transport, self._toggle, self.export, self.copy):
+        for part in (self._transport, self._toggle, self.export, self.copy):
             part.setVisible(draws)
         self._inspector.setVisible(draws and self._toggle.isChecked())
         self._offer_rows()
@@ -345,8 +343,10 @@ class DenoisePanel(Panel):
         """Offer the rows that the frames have; before there are any, those that are to come."""
         config = self._run.config if self._run is not None else None
         has_levels = config is None or config.model.levels > 0
-        self.bar.offer(self._film.rows or (ROWS if has_levels else ROWS[:1]),
-                       has_many=config is None or not is_points(config))
+        rows = self._film.rows or (ROWS if has_levels else ROWS[:1])
+        has_many = config is None or not is_points(config)
+        self.bar.offer(rows, has_many)
+        self.bar.setVisible(drawwords.draws(self._run) and (has_many or len(rows) > 1))
         self.timeline.set_one_pass(self._film.steps == 0 and not has_levels)
 
     def _material(self) -> dict[str, Any]:
@@ -379,21 +379,6 @@ class DenoisePanel(Panel):
 
 def _offers(run: Run | None) -> tuple[object, ...]:
     return (run.checkpoints, run.config) if run is not None else ()
-
-
-def measure_scrub(panel: DenoisePanel, moves: Sequence[int]) -> list[float]:
-    """Move the slider to each step and return the ms until its frame had been painted."""
-    taken = []
-    for step in moves:
-        if step == panel.timeline.slider.value():
-            continue
-        before = panel.view.painted_at
-        began = time.perf_counter()
-        panel.timeline.slider.setValue(step)
-        while panel.view.painted_at == before and time.perf_counter() - began < 1.0:
-            QCoreApplication.processEvents()
-        taken.append(1000 * (panel.view.painted_at - began))
-    return taken
 
 
 if __name__ == "__main__":

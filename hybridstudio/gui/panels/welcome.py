@@ -25,7 +25,7 @@ from hybridstudio.gui import theme
 from hybridstudio.gui.anatomy import Panel, alone
 from hybridstudio.gui.askfile import ask_file
 from hybridstudio.gui.images import ImageSheet
-from hybridstudio.gui.shelf import Entry
+from hybridstudio.gui.shelf import THUMB, Entry
 from hybridstudio.gui.theme import GRID
 from hybridstudio.gui.wishes import Look, Open, Stop
 from hybridstudio.messages import Done, Event, Preview, Progress, Started, Train
@@ -257,6 +257,8 @@ class Card(QPushButton):
         self.setAccessibleName(f"{entry.name}: {entry.says}")
         self.setToolTip(f"Open {entry.name}")
         picture = QLabel()
+        picture.setFixedWidth(2 * THUMB)
+        picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         if entry.picture is not None:
             picture.setPixmap(QPixmap.fromImage(entry.picture.scaled(
                 entry.picture.size() * 2, mode=Qt.TransformationMode.FastTransformation)))
