@@ -162,13 +162,19 @@ class Learner:
 
     @torch.no_grad()
     def _average(self) -> None:
-        """Move the EMA towards the weights, faster in the first steps than its decay says."""
+        """Move the EMA towards the weights, faster in the first steps than its decay says.
+
+        Statistics of batches belong to the weights, so they are averaged as well.
+        """
         decay = min(self.config.train.ema, (1 + self.step) / (EMA_WARMUP + self.step))
         for name in self.family.drawn:
             now, mean = self.family.get_submodule(name), self.ema.get_submodule(name)
             torch._foreach_lerp_(list(mean.parameters()), list(now.parameters()), 1.0 - decay)
             for old, new in zip(mean.buffers(), now.buffers(), strict=True):
-                old.copy_(new)
+                if old.is_floating_point():
+                    old.lerp_(new, 1.0 - decay)
+                else:
+                    old.copy_(new)
 
     # --- its state ----------------------------------------------------------------------------
 
