@@ -128,8 +128,9 @@ def _classifier(name: str, on: torch.device) -> Generator[Notice, None, Features
     try:
         run = runs.read(runs.find(name.removeprefix("run:")))
     except UsageError as error:
-        raise UsageError(f"There are no features {name}", error.why, error.fix or
-                         f"choose of {', '.join(FEATURES)}, or run:PATH of a classifier") from None
+        known = f"choose of {', '.join(FEATURES)}, or run:PATH of a classifier"
+        raise UsageError(f"There are no features {name}", error.why if ":" in name else "",
+                         error.fix if ":" in name else known) from None
     if run.config.model.family != "classifier":
         raise UsageError(f"{run.name} cannot serve as feature network",
                          f"it is a {run.config.model.family}, not a classifier",

@@ -44,10 +44,11 @@ def fid(drawn: Sample, real: Sample, noise: np.random.Generator, quick: bool = F
 
 def kid(drawn: Sample, real: Sample, noise: np.random.Generator, quick: bool = False) -> Figures:
     """Measure the kernel distance, the mean over subsets."""
-    parts = kernel_distances(real.rows, drawn.rows, noise, SUBSETS // 5 if quick else SUBSETS)
-    # Subsets hold `size` of the n pictures; the error falls at least with the root of their number.
     whole = min(len(real.rows), len(drawn.rows))
-    error = Z * float(parts.std()) * math.sqrt(min(SIZE, whole) / whole)
+    size = min(SIZE, whole // 2 if whole >= 4 else whole)
+    parts = kernel_distances(real.rows, drawn.rows, noise, SUBSETS // 5 if quick else SUBSETS, size)
+    # Subsets hold `size` of the pictures; the error falls at least with the root of their number.
+    error = Z * float(parts.std()) * math.sqrt(size / whole)
     value = float(parts.mean())
     return {"kid": Figure(max(0.0, value), max(0.0, value - error), max(0.0, value + error))}
 

@@ -65,7 +65,7 @@ def recall(entry: str) -> Real | None:
     """Return what is kept under a key, or None."""
     file = _folder() / f"{entry}.npz"
     try:
-        with np.load(file, allow_pickle=False) as kept:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as kept:
             found = {name: kept[name] for name in kept.files}
         about = json.loads(str(found["about"]))
         sample = Sample(int(about["count"]), Moments(found["mean"], found["covariance"]),
