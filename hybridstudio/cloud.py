@@ -94,13 +94,12 @@ def _blurred(planes: Planes, sigma: float) -> Planes:
     reach = max(1, round(3 * sigma))
     bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     taps = (bell / bell.sum()).astype(np.float32)
-    for axis in (1, 2):
-        widths = [(0, 0)] * 3
-        widths[axis] = (reach, reach)
-        padded, side = np.pad(planes, widths), planes.shape[axis]
-        planes = np.zeros_like(planes)
+    for _ in range(2):  # down the columns, then turned, so that slices are of whole rows
+        padded = np.pad(planes, ((0, 0), (reach, reach), (0, 0)))
+        spread, part = np.zeros_like(planes), np.empty_like(planes)
         for place, tap in enumerate(taps):
-            planes += tap * np.take(padded, range(place, place + side), axis=axis)
+            spread += np.multiply(padded[:, place:place + planes.shape[1]], tap, out=part)
+        planes = np.ascontiguousarray(spread.transpose(0, 2, 1))
     return planes
 
 
