@@ -114,7 +114,6 @@ class GAN(Family):
                 turn.judge, seen_real, seen_fake, turn.noise)
             loss = loss + config.gradient_penalty * losses["gradient_penalty"]
         update("discriminator", loss)
-        torch.clear_autocast_cache()  # it holds D's weights in bfloat16 as they were before
         if config.weight_clip:
             clip_(list(self.discriminator.parameters()), config.weight_clip)
         if config.augment == "adaptive" and self.loss.probability is not None:
