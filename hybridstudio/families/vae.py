@@ -1,4 +1,4 @@
-"""The variational autoencoder (Kingma & Welling 2013), with β (Higgins 2017) and labels.
+"""The variational autoencoder (Kingma & Welling 2013), with β (Higgins 2017), labels (Sohn 2015).
 
 All terms are nats for each picture. A picture's value in [-1, 1] is told to the Bernoulli
 likelihood as a shade (x + 1)/2 in [0, 1]; the Gaussian's density is that of values in [-1, 1].
@@ -55,7 +55,7 @@ def gaussian_nll(mean: Tensor, log_deviation: Tensor, x: Tensor) -> Tensor:
 
 
 class VAE(Family):
-    """An encoder q(z|x) and a decoder p(x|z), or p(x|z, class)."""
+    """An encoder q(z|x) and a decoder p(x|z), both told the class where there are classes."""
 
     trained = ("encoder", "decoder")
     drawn = ("encoder", "decoder")  # both ship: the encoder finds the place of a user's picture
@@ -71,7 +71,7 @@ class VAE(Family):
                              "set model.labels = false")
         encoder, decoder = PAIRS["points" if self.shape.is_points else self.config.net]
         latent, width, blocks = self.config.latent, self.config.width, self.config.blocks
-        self.encoder = encoder(self.shape, latent, width, blocks)
+        self.encoder = encoder(self.shape, latent, width, blocks, self.classes)
         self.decoder = decoder(self.shape, latent, width, blocks, self.classes)
         if self.config.likelihood == "gaussian":
             # It lies in the decoder, whose likelihood it belongs to, and is learned with it.
@@ -88,9 +88,14 @@ class VAE(Family):
         assert isinstance(value, Tensor)
         return value
 
-    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance (N, latent) of q(z|x) for pictures (N, C, H, W)."""
-        mean, log_variance = self.encoder(images).float().chunk(2, dim=1)
+    def encode(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance (N, latent) of q(z|x) for pictures (N, C, H, W).
+
+        A model of classes takes the `likeliest` ones where `labels` (N,) are not given.
+        """
+        if self.classes and labels is None:
+            labels = self.likeliest(images)
+        mean, log_variance = self.encoder(images, labels).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-REACH, REACH)
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -102,6 +107,16 @@ class VAE(Family):
         if self.config.likelihood == "bernoulli":
             return 2.0 * output.sigmoid() - 1.0
         return output if self.shape.is_points else output.clamp(-1.0, 1.0)
+
+    def likeliest(self, images: Tensor) -> Tensor:
+        """Return the class (N,) that explains each picture best: the largest ELBO at q's mean."""
+        costs = []
+        for label in range(self.classes):
+            labels = torch.full((len(images),), label, device=images.device)
+            mean, log_variance = self.encode(images, labels)
+            kl = kl_terms(mean, log_variance).sum(1)
+            costs.append(self._nll(mean, labels, images) + kl)
+        return torch.stack(costs).argmin(0)
 
     # --- training -----------------------------------------------------------------------------
 
@@ -121,20 +136,25 @@ class VAE(Family):
 
         One z is drawn for each picture (Kingma & Welling 2013, equation 10).
         """
-        mean, log_variance = self.encode(batch.images)
+        labels = batch.labels if self.classes else None
+        mean, log_variance = self.encode(batch.images, labels)
         eps = torch.randn(mean.shape, generator=noise, device=mean.device)
         z = mean + torch.exp(0.5 * log_variance) * eps
-        output = self.decoder(z, batch.labels if self.classes else None).float()
+        return (self._nll(z, labels, batch.images).mean(),
+                kl_terms(mean, log_variance).mean(0))
+
+    def _nll(self, z: Tensor, labels: Tensor | None, x: Tensor) -> Tensor:
+        """Return -log p(x|z) (N,) in nats."""
+        output = self.decoder(z, labels).float()
         if self.config.likelihood == "bernoulli":
-            nll = bernoulli_nll(output, batch.images)
-        else:
-            nll = gaussian_nll(output, self.log_deviation, batch.images)
-        return nll.mean(), kl_terms(mean, log_variance).mean(0)
+            return bernoulli_nll(output, x)
+        return gaussian_nll(output, self.log_deviation, x)
 
     def beta(self, progress: float) -> float:
         """Return β after this share of the training."""
-        rise = self.config.beta_warmup
-        return self.config.beta * (min(1.0, progress / rise) if rise else 1.0)
+        config = self.config
+        moved = min(1.0, progress / config.beta_warmup) if config.beta_warmup else 1.0
+        return config.beta_begin + moved * (config.beta - config.beta_begin)
 
     def _told(self, reconstruction: Tensor, kl: Tensor) -> dict[str, Tensor]:
         """Name the parts of the loss: the ELBO is -(reconstruction + kl), whatever β is."""

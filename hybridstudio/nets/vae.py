@@ -1,7 +1,7 @@
 """The encoders and decoders of VAEs: a residual pair, and the plain pair of report 002.
 
-Encoders map pictures to 2·latent numbers, the mean and log variance of q(z|x); decoders map z, and
-a class where there are classes, to what the likelihood needs: logits or means (N, C, H, W).
+Encoders map pictures to 2·latent numbers, the mean and log variance of q(z|x); decoders map z to
+what the likelihood needs: logits or means (N, C, H, W). Where there are classes both are told.
 """
 
 from __future__ import annotations
@@ -30,9 +30,30 @@ def _with_label(z: Tensor, labels: Tensor | None, classes: int) -> Tensor:
     """Put the label's one-hot row beside z: (N, latent + classes)."""
     if not classes:
         return z
+    return torch.cat([z, F.one_hot(_given(labels), classes).to(z.dtype)], dim=1)
+
+
+def _given(labels: Tensor | None) -> Tensor:
+    """Return the labels that a network of classes cannot do without; raises ValueError."""
     if labels is None:
-        raise ValueError("a decoder of classes has to be told which one is meant")
-    return torch.cat([z, F.one_hot(labels, classes).to(z.dtype)], dim=1)
+        raise ValueError("a network of classes has to be told which one is meant")
+    return labels
+
+
+class LabelPlane(nn.Module):
+    """Puts one more channel beside a picture: a learned picture of its class."""
+
+    def __init__(self, shape: Shape, classes: int) -> None:
+        super().__init__()
+        self.channels = shape.channels + (1 if classes else 0)
+        self.planes = nn.Embedding(classes, shape.height * shape.width) if classes else None
+
+    def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """Map x (N, C, H, W) and labels (N,) to (N, C + 1, H, W); x itself without classes."""
+        if self.planes is not None:
+            plane = self.planes(_given(labels)).reshape(-1, 1, *x.shape[2:])
+            x = torch.cat([x, plane.to(x.dtype)], dim=1)
+        return x.contiguous(memory_format=torch.channels_last)
 
 
 # --- residual -------------------------------------------------------------------------------------
@@ -68,11 +89,12 @@ class Block(nn.Module):
 class ResidualEncoder(nn.Module):
     """Residual blocks at half the resolution and below, then one dense layer."""
 
-    def __init__(self, shape: Shape, latent: int, width: int, blocks: int) -> None:
+    def __init__(self, shape: Shape, latent: int, width: int, blocks: int, classes: int) -> None:
         super().__init__()
         sides = _sides(shape)
+        self.plane = LabelPlane(shape, classes)
         layers: list[nn.Module] = [
-            nn.PixelUnshuffle(2), nn.Conv2d(4 * shape.channels, width, 3, padding=1)]
+            nn.PixelUnshuffle(2), nn.Conv2d(4 * self.plane.channels, width, 3, padding=1)]
         for level, (multiple, _, _) in enumerate(sides):
             if level:
                 layers.append(nn.Conv2d(
@@ -82,9 +104,9 @@ class ResidualEncoder(nn.Module):
         self.layers = nn.Sequential(*layers, _norm(multiple * width), nn.SiLU())
         self.dense = nn.Linear(multiple * width * high * wide, 2 * latent)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map x (N, C, H, W) to mean and log variance, (N, 2·latent)."""
-        h = self.layers(x.contiguous(memory_format=torch.channels_last))
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map x (N, C, H, W) and labels (N,) to mean and log variance, (N, 2·latent)."""
+        h = self.layers(self.plane(x, labels))
         return self.dense(h.flatten(1))
 
 
@@ -136,10 +158,11 @@ def _halvings(shape: Shape, most: int) -> int:
 class PlainEncoder(nn.Module):
     """Three convolutions, each halving the resolution where that goes, and one dense layer."""
 
-    def __init__(self, shape: Shape, latent: int, width: int, blocks: int) -> None:
+    def __init__(self, shape: Shape, latent: int, width: int, blocks: int, classes: int) -> None:
         super().__init__()
         halvings = _halvings(shape, 3)
-        widths = [shape.channels, width, 2 * width, 4 * width]
+        self.plane = LabelPlane(shape, classes)
+        widths = [self.plane.channels, width, 2 * width, 4 * width]
         layers: list[nn.Module] = []
         for number, (before, after) in enumerate(pairwise(widths)):
             stride = 2 if number < halvings else 1
@@ -148,9 +171,9 @@ class PlainEncoder(nn.Module):
         places = shape.height * shape.width // 4**halvings
         self.dense = nn.Linear(widths[-1] * places, 2 * latent)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map x (N, C, H, W) to mean and log variance, (N, 2·latent)."""
-        h = self.layers(x.contiguous(memory_format=torch.channels_last))
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map x (N, C, H, W) and labels (N,) to mean and log variance, (N, 2·latent)."""
+        h = self.layers(self.plane(x, labels))
         return self.dense(h.flatten(1))
 
 
@@ -182,13 +205,14 @@ class PlainDecoder(nn.Module):
 class PointEncoder(nn.Module):
     """An MLP from a point to mean and log variance."""
 
-    def __init__(self, shape: Shape, latent: int, width: int, blocks: int) -> None:
+    def __init__(self, shape: Shape, latent: int, width: int, blocks: int, classes: int) -> None:
         super().__init__()
-        self.net = PointNet(shape.channels, 2 * latent, width, blocks, timed=False)
+        self.net = PointNet(shape.channels, 2 * latent, width, blocks, timed=False,
+                            classes=classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map x (N, 2, 1, 1) to mean and log variance, (N, 2·latent)."""
-        return self.net(x).flatten(1)
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map x (N, 2, 1, 1) and labels (N,) to mean and log variance, (N, 2·latent)."""
+        return self.net(x, labels=labels).flatten(1)
 
 
 class PointDecoder(nn.Module):
@@ -204,10 +228,9 @@ class PointDecoder(nn.Module):
         return self.net(_with_label(z, labels, self.classes)[:, :, None, None])
 
 
-Encode = Callable[[Shape, int, int, int], nn.Module]
-Decode = Callable[[Shape, int, int, int, int], nn.Module]
+Make = Callable[[Shape, int, int, int, int], nn.Module]  # latent, width, blocks, classes
 
-PAIRS: dict[str, tuple[Encode, Decode]] = {
+PAIRS: dict[str, tuple[Make, Make]] = {
     "residual": (ResidualEncoder, ResidualDecoder),
     "plain": (PlainEncoder, PlainDecoder),
     "points": (PointEncoder, PointDecoder),

@@ -37,8 +37,12 @@ class VaeConfig(ModelSection):
         1.0, "Weight β of the KL term: more orders the latent space, less sharpens pictures.",
         ge=0.0, le=100.0)
     beta_warmup: float = field(
-        0.0, "Share of the training over which β rises from zero.", ge=0.0, le=1.0)
-    labels: bool = field(False, "Tell the decoder the class, so that a class can be asked for.")
+        0.0, "Share of the training over which β moves from where it begins; 0 has it at once.",
+        ge=0.0, le=1.0)
+    beta_begin: float = field(
+        0.0, "Where β begins, if it is warmed up: 0 to have z used, a high one to have the class "
+        "used before z tells it.", ge=0.0, le=100.0, advanced=True)
+    labels: bool = field(False, "Learn the class labels, so that a class can be asked for.")
 
     def knobs(self) -> tuple[Knob, ...]:
         """Offer the temperature of z."""
