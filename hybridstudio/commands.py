@@ -72,8 +72,12 @@ def _closest(config: RunConfig) -> tuple[str, RunConfig] | None:
 
 
 def _differences(base: RunConfig, config: RunConfig) -> list[str]:
+    """List the paths at which two configs differ, but for what other runs fill in."""
+    borrowed = tuple(f"model.{part}." for part in config.model.borrows())
+    base, config = base.settled(), config.settled()
     return [leaf.path for leaf in leaves(config)
-            if value_at(base, leaf.path) != value_at(config, leaf.path)]
+            if not leaf.path.startswith(borrowed)
+            and value_at(base, leaf.path) != value_at(config, leaf.path)]
 
 
 def _literal(value: Any) -> str:

@@ -48,15 +48,18 @@ def ship(run_path: Path, out: Path) -> None:
         (out / "previews").mkdir()
         shutil.copy(shown[-1][1], runs.preview_path(out, newest))
     _thin_curves(run_path, out)
+    if told := [record for record in runs.scores(run_path) if record.get("step") == newest]:
+        runs.record_score(out, told[-1])
     (out / "card.json").write_text(json.dumps(card(run, kept), indent=1) + "\n", encoding="utf-8")
 
 
 def card(run: runs.Run, kept: checkpoints.Checkpoint) -> dict[str, Any]:
     """Return what is worth knowing about a shipped model, all of it from the run's own records."""
+    scored = [record for record in runs.scores(run.path) if record.get("step") == kept.step]
     reader = runs.MetricsReader(run.path)
     reader.poll()
     losses = {name: float(series.values[-20:].mean()) for name, series in reader.series().items()
-              if name.startswith("loss")}
+              if name.startswith(("loss", "test/", "accuracy"))}
     return {
         "name": run.config.name,
         "says": run.config.says,
@@ -69,6 +72,10 @@ def card(run: runs.Run, kept: checkpoints.Checkpoint) -> dict[str, Any]:
         "parameters": parameters(build(run.config, torch.device("cpu"))),
         "losses": {name: round(value, 5) for name, value in losses.items()
                    if np.isfinite(value)},
+        "scores": {name: score["value"] for name, score in scored[-1]["scores"].items()
+                   if isinstance(score.get("value"), float)} if scored else {},
+        "scored": " ".join((scored[-1]["label"], f"{scored[-1]['sampler']},",
+                            f"NFE = {scored[-1]['nfe']}")) if scored else "",
         "machine": kept.state["saved_by"],
         "weights": "ema, float16",
         "command": as_command(Train(_unresolved(run.config), Path(run.config.name))),
