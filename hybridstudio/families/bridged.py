@@ -46,7 +46,8 @@ class Bridged(Family):
             self.bridge = PointNet(self.shape.channels, 2 * self.gan.latent, width, BLOCKS,
                                    timed=False)
         else:
-            self.bridge = ResidualEncoder(self.shape, self.gan.latent, width, BLOCKS)
+            self.bridge = ResidualEncoder(
+                self.shape, self.gan.latent, width, BLOCKS, classes=0)
         self.train()
 
     def train(self, mode: bool = True) -> Bridged:
