@@ -19,6 +19,7 @@ import numpy.typing as npt
 from hybridstudio.config import DataConfig, RunConfig
 
 Images = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 Points = npt.NDArray[np.float32]  # of the plane, (N, 2), about -1 to 1
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Weights = Literal["ema", "raw"]
@@ -58,9 +59,10 @@ class Draw:
 
     `label` is a class index, or None for any. `step` picks a checkpoint by its training step,
     None the newest. `image` (H, W, C) uint8 is noised to timestep `from_step` and denoised from
-    there. `knobs` sets what the run's family offers besides. `frames` asks for every step on the
-    way; without it only the end is told. A run that is training in this process is drawn from as
-    it stands now.
+    there; where `mask` (H, W) is true it is known and stays, and the rest is drawn to go with it.
+    `knobs` sets what the run's family offers besides. `frames` asks for every step on the way;
+    without it only the end is told. A run that is training in this process is drawn from as it
+    stands now.
     """
 
     run: Path
@@ -79,6 +81,7 @@ class Draw:
     frames: bool = True
     batch: int = 256
     device: Device = "auto"
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from hybridstudio.config.models import (
     HybridConfig,
     ModelConfig,
     ModelSection,
+    NcsnConfig,
     StyleganConfig,
     VaeConfig,
 )
@@ -40,7 +41,7 @@ from hybridstudio.config.train import SampleConfig, TrainConfig
 __all__ = [
     "MAX_BYTES", "MODELS", "SCHEMA_VERSION", "ClassifierConfig", "DataConfig", "DdganConfig",
     "DdpmConfig", "Evaluations", "GanConfig", "HybridConfig", "Knob", "Leaf", "ModelConfig",
-    "ModelSection", "RunConfig", "SampleConfig", "Section", "Shape", "StyleganConfig",
-    "TrainConfig", "VaeConfig", "assignment", "dumps", "field", "leaves", "load", "loads", "parse",
-    "plain", "read_text", "value_at", "with_values",
+    "ModelSection", "NcsnConfig", "RunConfig", "SampleConfig", "Section", "Shape",
+    "StyleganConfig", "TrainConfig", "VaeConfig", "assignment", "dumps", "field", "leaves", "load",
+    "loads", "parse", "plain", "read_text", "value_at", "with_values",
 ]

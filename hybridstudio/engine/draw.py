@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from hybridstudio import runs
-from hybridstudio.config import RunConfig
+from hybridstudio.config import MODELS, ModelSection, RunConfig
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.engine import checkpoints, lanes, runtime
 from hybridstudio.engine.checkpoints import load_into
@@ -26,6 +26,7 @@ from hybridstudio.messages import (
     Draw,
     Event,
     Images,
+    Mask,
     Notice,
     Progress,
     Started,
@@ -160,8 +161,24 @@ def check(request: Draw, config: RunConfig) -> None:
     elif request.from_step is not None and not 1 <= request.from_step <= model.levels:
         problems.append(Problem("from_step", f"should be 1 to {model.levels}, not "
                                 f"{request.from_step}"))
+    if request.mask is not None:
+        problems += _about_mask(request.mask, request.image, model)
     if problems:
         raise ConfigError(problems, "the drawing")
+
+
+def _about_mask(mask: Mask, image: Images | None, model: ModelSection) -> list[Problem]:
+    """Tell why a picture cannot be completed from what a mask leaves of it."""
+    if not model.inpaints:
+        able = ", ".join(name for name, other in MODELS.items() if other.inpaints)
+        return [Problem("mask", f"a {model.family} completes no pictures",
+                        f"those that do: {able}")]
+    if image is None:
+        return [Problem("mask", "there is no picture that it is of", "give the picture too")]
+    if mask.shape != image.shape[:2]:
+        return [Problem("mask", f"is {mask.shape[1]} × {mask.shape[0]} pixels, the picture "
+                        f"{image.shape[1]} × {image.shape[0]}", "give a mask of the same size")]
+    return []
 
 
 def at_once(request: Draw, config: RunConfig) -> int:
@@ -177,6 +194,9 @@ def planned(request: Draw, config: RunConfig, on: torch.device) -> Callable[[int
     image = None
     if request.image is not None:
         image = _fitted(request.image, config).to(on)
+    mask = None
+    if request.mask is not None:
+        mask = _fitted(request.mask.astype(np.uint8) * 255, config)[:, :1].to(on) > 0.0
 
     def plan(count: int) -> DrawPlan:
         labels = None
@@ -186,7 +206,7 @@ def planned(request: Draw, config: RunConfig, on: torch.device) -> Callable[[int
             shape, count, request.sampler or config.sampler, request.nfe or config.nfe,
             sample.eta if request.eta is None else request.eta,
             sample.guidance if request.guidance is None else request.guidance,
-            labels, image, request.from_step, knobs)
+            labels, image, request.from_step, knobs, mask)
 
     return plan
 

@@ -12,6 +12,7 @@ from hybridstudio.families.ddgan import DDGAN
 from hybridstudio.families.ddpm import DDPM
 from hybridstudio.families.gan import GAN
 from hybridstudio.families.hybrid import Hybrid
+from hybridstudio.families.ncsn import NCSN
 from hybridstudio.families.stylegan import StyleGAN
 from hybridstudio.families.vae import VAE
 
@@ -31,6 +32,7 @@ FAMILIES: dict[str, Callable[[RunConfig], Family]] = {
     "ddpm": DDPM,
     "gan": GAN,
     "hybrid": hybrid,
+    "ncsn": NCSN,
     "stylegan": StyleGAN,
     "vae": VAE,
 }

@@ -38,7 +38,8 @@ class DrawPlan:
     """How to draw: everything resolved, nothing optional but the label and the starting picture.
 
     `image` (N, C, H, W) in [-1, 1] is noised to `from_step` first; `labels` is int64 (N,) or None.
-    `knobs` holds a value for each knob of the family's config.
+    `knobs` holds a value for each knob of the family's config. `mask` bool (1, 1, H, W) is true
+    where `image` is known and stays; a family whose config `inpaints` draws the rest.
     """
 
     shape: Shape
@@ -51,6 +52,7 @@ class DrawPlan:
     image: Tensor | None = None
     from_step: int | None = None
     knobs: Mapping[str, float] = field(default_factory=dict)
+    mask: Tensor | None = None
 
 
 # Does one optimiser step of the network with this name (or of several) on this loss, which may run

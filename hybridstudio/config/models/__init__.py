@@ -12,12 +12,13 @@ from hybridstudio.config.models.ddgan import DdganConfig
 from hybridstudio.config.models.ddpm import DdpmConfig
 from hybridstudio.config.models.gan import GanConfig
 from hybridstudio.config.models.hybrid import HybridConfig
+from hybridstudio.config.models.ncsn import NcsnConfig
 from hybridstudio.config.models.stylegan import StyleganConfig
 from hybridstudio.config.models.vae import VaeConfig
 
 __all__ = [
     "MODELS", "ClassifierConfig", "DdganConfig", "DdpmConfig", "Evaluations", "GanConfig",
-    "HybridConfig", "ModelConfig", "ModelSection", "StyleganConfig", "VaeConfig",
+    "HybridConfig", "ModelConfig", "ModelSection", "NcsnConfig", "StyleganConfig", "VaeConfig",
 ]
 
 MODELS: dict[str, type[ModelSection]] = {
@@ -26,6 +27,7 @@ MODELS: dict[str, type[ModelSection]] = {
     "ddpm": DdpmConfig,
     "gan": GanConfig,
     "hybrid": HybridConfig,
+    "ncsn": NcsnConfig,
     "stylegan": StyleganConfig,
     "vae": VaeConfig,
 }
@@ -33,5 +35,5 @@ MODELS: dict[str, type[ModelSection]] = {
 
 ModelConfig = Annotated[
     ClassifierConfig | DdganConfig | DdpmConfig | GanConfig | HybridConfig
-    | StyleganConfig | VaeConfig,
+    | NcsnConfig | StyleganConfig | VaeConfig,
     Field(discriminator="family")]

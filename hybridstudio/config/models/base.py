@@ -30,6 +30,7 @@ class ModelSection(Section):
     samplers: ClassVar[tuple[str, ...]] = ()  # ways to draw, the usual one first; () draws nothing
     guided: ClassVar[bool] = False  # whether classifier-free guidance means something
     adversarial: ClassVar[bool] = False  # whether two players learn against each other
+    inpaints: ClassVar[bool] = False  # whether a picture known in part can be completed
 
     @property
     def learns_labels(self) -> bool:
