@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -104,7 +105,8 @@ def _target(text: str) -> tuple[RunConfig, dict[str, Any]]:
 
 
 def _facts(config: RunConfig) -> dict[str, Any]:
-    whole, model = known.resolved(config), config.model
+    whole = _borrowed(known.resolved(config))
+    model = whole.model
     sizes, problem = _parameters(whole)
     low, usual, high = model.evaluations
     return {
@@ -127,6 +129,17 @@ def _facts(config: RunConfig) -> dict[str, Any]:
         "batch_size": config.train.batch_size,
         "source": config.source,
     }
+
+
+def _borrowed(config: RunConfig) -> RunConfig:
+    """Fill in what other runs lend, where they are there."""
+    if not config.model.borrows():
+        return config
+    from hybridstudio.engine.borrowing import filled
+
+    with contextlib.suppress(StudioError):
+        return filled(config)
+    return config
 
 
 def _parameters(config: RunConfig) -> tuple[dict[str, int], str]:

@@ -34,9 +34,9 @@ def build(config: RunConfig, on: torch.device) -> Family:
 
 
 def parameters(family: Family) -> dict[str, int]:
-    """Count the trainable parameters of each network."""
+    """Count the parameters of each network that learns or draws."""
     return {name: sum(p.numel() for p in family.get_submodule(name).parameters())
-            for name in family.trained}
+            for name in dict.fromkeys((*family.trained, *family.drawn))}
 
 
 class Meters:
