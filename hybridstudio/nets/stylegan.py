@@ -51,7 +51,7 @@ def modulated(x: Tensor, weight: Tensor, style: Tensor, *, demodulate: bool = Tr
     if blur is None:
         x = F.conv2d(x, weight, padding=weight.shape[2] // 2)
     else:
-        x = blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), 1, gain=4.0)
+        x = blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), 1, 4.0)
     if not demodulate:
         return x
     with torch.autocast(x.device.type, enabled=False):
