@@ -106,7 +106,9 @@ class StyleGAN(Family):
         if batch.only != "generator":
             losses |= self._discriminator_step(batch, fake.detach(), labels, update, noise)
         if g_learns:
-            losses = {**self._generator_step(batch, fake, labels, update, noise), **losses}
+            taught = self._generator_step(batch, fake, labels, update, noise)
+            # The two losses first; p/fake is told as it was beside p/real.
+            losses = {"loss/generator": taught["loss/generator"], **losses, **(taught | losses)}
         return {name: value.detach() for name, value in losses.items()}
 
     def _discriminator_step(
