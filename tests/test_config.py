@@ -139,7 +139,7 @@ def test_leaves_tell_all_that_a_form_needs():
     found = {leaf.path: leaf for leaf in leaves(RunConfig)}
     assert found["data.size"].optional
     assert found["data.size"].unit == "pixels"
-    assert found["data.size"].limits == {"ge": 8, "le": 256}
+    assert found["data.size"].limits == {"ge": 1, "le": 256}
     assert found["model.predict"].choices == ("eps", "x0", "v")
     assert found["data.channels"].choices == (1, 3)
     assert found["train.lr"].default == 2e-4

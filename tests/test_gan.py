@@ -219,7 +219,7 @@ class TestSteps:
         learner = Learner(made(augment="adaptive", ada_pictures=1000.0, ada_target=0.1), CPU)
         for _ in range(8):
             learner.learn(a_batch(), 0.0)
-        assert learner.meters.read()["augmentation"] > 0
+        assert learner.meters.read()["ada_p"] > 0
         assert float(learner.tensors()["model"]["ada.p"]) > 0
 
     def test_the_generator_meets_the_discriminator_that_has_just_learned(self) -> None:

@@ -16,12 +16,15 @@ from hybridstudio.config.models import MODELS
 from hybridstudio.config.run import SCHEMA_VERSION, RunConfig
 from hybridstudio.errors import ConfigError, Problem, UsageError
 
+USUAL_FAMILY = "ddpm"  # where a config does not name one
 MAX_BYTES = 1_000_000  # a config larger than this is some other file
 
 
 def parse(values: Mapping[str, Any], source: str = "the config") -> RunConfig:
     """Make a config from nested plain values; raises ConfigError naming every fault at once."""
     values = _migrated(values, source)
+    if isinstance(model := values.get("model"), Mapping) and "family" not in model:
+        values = {**values, "model": {"family": USUAL_FAMILY, **model}}
     try:
         config = RunConfig.model_validate(values)
     except ValidationError as error:
@@ -128,9 +131,6 @@ def _told(fault: Any) -> Problem:
         close = difflib.get_close_matches(str(fault["input"].get("family")), MODELS, n=1)
         return Problem("model.family", f"there is no family {fault['input'].get('family')!r}",
                        f"did you mean {close[0]}?" if close else
-                       f"choose one of {', '.join(MODELS)}")
-    if fault["type"] == "union_tag_not_found":
-        return Problem("model.family", "it is not said which family is meant",
                        f"choose one of {', '.join(MODELS)}")
     if fault["type"] == "extra_forbidden":
         return Problem(path, "no such field", _nearest(path))

@@ -118,7 +118,7 @@ class GAN(Family):
             clip_(list(self.discriminator.parameters()), config.weight_clip)
         if config.augment == "adaptive" and self.loss.probability is not None:
             self.ada.update(self.loss.probability(real.detach().float()) - 0.5, len(real))
-            losses["augmentation"] = self.ada.p.clone()
+            losses["ada_p"] = self.ada.p.clone()
         return losses
 
     def _generator_step(self, turn: Turn, fake: Tensor, update: Update) -> dict[str, Tensor]:

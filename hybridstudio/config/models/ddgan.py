@@ -28,6 +28,9 @@ class DdganConfig(ModelSection):
                             gt=0.0, le=1.0, advanced=True)
     beta_max: float = field(20.0, "The noise's rate of growth at t = T, in a time of length 1.",
                             ge=1.0, le=100.0, advanced=True)
+    signal: float = field(
+        1.0, "Scale of the data beside the noise; more where small things lie far apart.",
+        ge=0.1, le=10.0, advanced=True)
     labels: bool = field(False, "Learn the class labels, so that a class can be asked for.")
 
     width: int = field(64, "Channels of the generator at full inner resolution.",
