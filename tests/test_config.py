@@ -68,7 +68,7 @@ def test_not_a_number_is_refused():
 
 def test_a_size_that_the_levels_cannot_halve_is_refused():
     told = problems("[data]\nsize = 30\n[model]\nchannel_mult = [1, 2, 4]")
-    assert "multiple of 4" in told["config"]
+    assert "multiple of 4" in told["data.size"]
 
 
 def test_bad_syntax_is_one_problem():
@@ -141,7 +141,7 @@ def test_leaves_tell_all_that_a_form_needs():
     assert found["data.size"].unit == "pixels"
     assert found["data.size"].limits == {"ge": 1, "le": 256}
     assert found["model.predict"].choices == ("eps", "x0", "v")
-    assert found["data.channels"].choices == (1, 3)
+    assert found["data.channels"].choices == (1, 2, 3)
     assert found["train.lr"].default == 2e-4
     assert found["model.width"].limits["multiple_of"] == 8
 
