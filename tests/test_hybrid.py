@@ -109,18 +109,19 @@ class TestStages:
         assert set(coarse.k.tolist()) == {10}
 
     def test_drawn_coarse_pictures_are_used_a_few_times_and_replaced(self) -> None:
-        one = learner(pool=16)
+        one = learner(pool=16, uses=2)
         family = one.family
         assert isinstance(family, Hybrid)
         assert family.pool is not None
-        one.learn(a_batch(), 0.6)
+        for _ in range(3):
+            one.learn(a_batch(), 0.6)
         first = family.pool.x_k.clone()
         assert family.pool.lacks() == 0
-        for _ in range(9):
+        for _ in range(3):
             one.learn(a_batch(), 0.6)
         changed = (family.pool.x_k != first).flatten(1).any(1)
         assert changed.all()
-        assert family.pool.count == 16 + 10 * 2
+        assert family.pool.count == 6 * 6
 
     def test_the_pool_belongs_to_the_checkpoint(self) -> None:
         one, other = learner(pool=16), learner(pool=16)

@@ -11,10 +11,19 @@ import torch
 from torch import Tensor, nn
 
 from hybridstudio.config import Shape
-from hybridstudio.diffusion.samplers import SAMPLERS, Moment, Predict, Prediction, nfe_steps
+from hybridstudio.diffusion.samplers import (
+    SAMPLERS,
+    Moment,
+    Predict,
+    Prediction,
+    nfe_steps,
+    timesteps_for,
+)
 from hybridstudio.diffusion.schedule import Schedule
 from hybridstudio.families.contract import DrawPlan
 from hybridstudio.families.ddpm import DDPM
+
+TEACHER = "dpm++2m"  # draws what the whole diffusion makes of a noise, in few evaluations
 
 
 def rows_down_to(k: int, steps: int, first: int) -> list[int]:
@@ -27,12 +36,16 @@ def rows_down_to(k: int, steps: int, first: int) -> list[int]:
 
 
 class Coarse(NamedTuple):
-    """What the stage hands over: x_k, the x̂_0 that led there, levels k and labels (N,) or None."""
+    """What the stage hands over: x_k, the x̂_0 that led there, levels k and labels (N,) or None.
+
+    `full` is what the whole diffusion draws from the same noise, where that is known.
+    """
 
     x_k: Tensor
     picture: Tensor
     k: Tensor
     labels: Tensor | None
+    full: Tensor | None = None
 
 
 def noised(diffusion: DDPM, real: Tensor, labels: Tensor | None, k: int, steps: int,
@@ -49,17 +62,27 @@ def noised(diffusion: DDPM, real: Tensor, labels: Tensor | None, k: int, steps: 
 
 
 def drawn(diffusion: DDPM, shape: Shape, labels: Tensor | None, count: int, k: int, steps: int,
-          noise: torch.Generator, *, learns: bool = False) -> Coarse:
+          noise: torch.Generator, *, learns: bool = False, full_nfe: int = 0) -> Coarse:
     """Hand over what the coarse steps of DDIM make of pure noise.
 
-    `learns` lets gradients through the last of them.
+    `learns` lets gradients through the last of them. With `full_nfe` the whole diffusion draws from
+    the same noise too, in so many evaluations.
     """
     *rows, last = rows_down_to(k, steps, len(diffusion.schedule) - 1) or [k - 1]
     x = torch.randn((count, *shape), generator=noise, device=noise.device)
+    full = _drawn_in_full(diffusion, x, labels, full_nfe) if full_nfe else None
     with torch.no_grad():
         for row, then in pairwise([*rows, last]):
             x, _ = _stepped(diffusion, x, row, then, labels)
-    return _last_step(diffusion, x, labels, last, k, learns)
+    return _last_step(diffusion, x, labels, last, k, learns)._replace(full=full)
+
+
+def _drawn_in_full(diffusion: DDPM, x: Tensor, labels: Tensor | None, nfe: int) -> Tensor:
+    """Return what the diffusion makes of the noise x on its own, (N, C, H, W)."""
+    *_, last = SAMPLERS[TEACHER](
+        diffusion.predictor(labels, 1.0), x, diffusion.schedule,
+        timesteps_for(TEACHER, diffusion.schedule, nfe), [], diffusion.options(0.0))
+    return last.x_t
 
 
 def _last_step(diffusion: DDPM, x: Tensor, labels: Tensor | None, row: int, k: int,
@@ -70,7 +93,7 @@ def _last_step(diffusion: DDPM, x: Tensor, labels: Tensor | None, row: int, k: i
 
 
 def joined(first: Coarse, second: Coarse) -> Coarse:
-    """Put the pictures of one behind those of the other."""
+    """Put the pictures of one behind those of the other; what is `full` is not kept."""
     labels = None
     if first.labels is not None and second.labels is not None:
         labels = torch.cat([first.labels, second.labels])
@@ -81,19 +104,22 @@ def joined(first: Coarse, second: Coarse) -> Coarse:
 class Pool(nn.Module):
     """Coarse pictures that a frozen diffusion drew, used a few times each, the oldest replaced.
 
-    They cost as many evaluations as the diffusion takes steps, more than all else in a training.
+    They cost as many evaluations as the diffusion takes steps, and with the full picture beside
+    them many more: drawn anew for every step, they would cost more than all else in a training.
     """
 
     x_k: Tensor
     picture: Tensor
     k: Tensor
     labels: Tensor
+    full: Tensor
     count: Tensor  # of pictures put in so far
 
     def __init__(self, size: int, shape: Shape) -> None:
         super().__init__()
         self.register_buffer("x_k", torch.zeros(size, *shape))
         self.register_buffer("picture", torch.zeros(size, *shape))
+        self.register_buffer("full", torch.zeros(size, *shape))
         self.register_buffer("k", torch.zeros(size, dtype=torch.int64))
         self.register_buffer("labels", torch.zeros(size, dtype=torch.int64))
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
@@ -111,6 +137,8 @@ class Pool(nn.Module):
         self.k[places] = coarse.k
         if coarse.labels is not None:
             self.labels[places] = coarse.labels
+        if coarse.full is not None:
+            self.full[places] = coarse.full.float()
         self.count += len(coarse.k)
 
     def picked(self, count: int, noise: torch.Generator, *, labelled: bool) -> Coarse:
@@ -118,7 +146,7 @@ class Pool(nn.Module):
         full = min(len(self.k), int(self.count))
         places = torch.randint(full, (count,), generator=noise, device=noise.device)
         return Coarse(self.x_k[places], self.picture[places], self.k[places],
-                      self.labels[places] if labelled else None)
+                      self.labels[places] if labelled else None, self.full[places])
 
 
 def _stepped(diffusion: DDPM, x: Tensor, row: int, then: int,

@@ -31,8 +31,7 @@ from hybridstudio.nets.mlp import PointNet
 from hybridstudio.nets.unet import UNet
 
 GAME = LOSSES["bce"]
-AT_ONCE = 256  # coarse pictures drawn at once where the pool is filled
-USES = 4  # how often a drawn coarse picture is learned from, on average
+FULL_NFE = 20  # evaluations in which the whole diffusion draws what a refined picture should be
 COARSENESS = 4  # the side of the squares over which refined and coarse pictures are compared
 
 
@@ -158,6 +157,9 @@ class Hybrid(Family):
                 losses["coarse"] = F.mse_loss(
                     _coarsened(fake), _coarsened(coarse.picture.detach()))
                 loss = loss + self.config.keep_coarse * losses["coarse"]
+            if coarse is not None and coarse.full is not None:
+                losses["distillation"] = F.mse_loss(fake[known:], coarse.full)
+                loss = loss + self.config.distil * losses["distillation"]
             if known and self.config.reconstruct:
                 losses["reconstruction"] = F.mse_loss(fake[:known], real[:known])
                 loss = loss + self.config.reconstruct * losses["reconstruction"]
@@ -170,6 +172,7 @@ class Hybrid(Family):
         """Return coarse pictures, the first `known` of them from real ones, the others drawn."""
         k, steps = self._handover(noise), self.config.coarse_steps
         is_joint = self.config.mode == "joint"
+        distils = self.config.distil > 0.0 and self.pool is not None and not is_joint
 
         def fresh(count: int) -> Coarse:
             asked = None
@@ -177,7 +180,7 @@ class Hybrid(Family):
                 asked = labels[torch.randint(len(labels), (count,), generator=noise,
                                              device=noise.device)]
             return drawn(self.diffusion, self.shape, asked, count, k, steps, noise,
-                         learns=is_joint)
+                         learns=is_joint, full_nfe=FULL_NFE if distils else 0)
 
         of_real = noised(self.diffusion, real[:known], None if labels is None else labels[:known],
                          k, steps, noise, learns=is_joint)
@@ -186,10 +189,11 @@ class Hybrid(Family):
             return of_real
         if self.pool is None or is_joint:
             return joined(of_real, fresh(rest))
-        while (lacking := self.pool.lacks()) > 0:
-            self.pool.put(fresh(min(lacking, AT_ONCE)))
-        self.pool.put(fresh(max(1, rest // USES)))
-        return joined(of_real, self.pool.picked(rest, noise, labelled=labels is not None))
+        # Filled over some hundred steps: at once it would hold everything else up.
+        uses = 2 if self.pool.lacks() else self.config.uses
+        self.pool.put(fresh(max(1, rest // uses)))
+        picked = self.pool.picked(rest, noise, labelled=labels is not None)
+        return joined(of_real, picked)._replace(full=picked.full if distils else None)
 
     def _handover(self, noise: torch.Generator) -> int:
         """Return the level k of this step, which strays where the config says so."""

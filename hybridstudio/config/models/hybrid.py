@@ -45,16 +45,21 @@ class HybridConfig(ModelSection):
         3, "Network evaluations of the diffusion in each picture.", unit="evaluations", ge=1,
         le=1000)
     rolled_out: float = field(
-        0.75, "Share of the training's coarse pictures that are really drawn; the rest are real "
+        1.0, "Share of the training's coarse pictures that are really drawn; the rest are real "
         "pictures, noised to k.", ge=0.0, le=1.0)
     pool: int = field(
         1024, "Coarse pictures that are kept and learned from a few times each, while the "
         "diffusion is frozen; 0 draws all anew.", unit="pictures", ge=0, le=1_000_000,
         advanced=True)
+    uses: int = field(
+        8, "How often each of them is learned from, on average.", ge=1, le=1000, advanced=True)
+    distil: float = field(
+        10.0, "Pull of a refined picture towards what the whole diffusion draws from the same "
+        "noise, while the diffusion is frozen; 0 does not ask it.", ge=0.0, le=1000.0)
     latent: int = field(64, "Numbers in the refiner's own noise z; 0 makes it deterministic.",
                         ge=0, le=1024)
     keep_coarse: float = field(
-        0.5, "Pull of a refined picture towards its coarse one at a quarter of the resolution.",
+        0.0, "Pull of a refined picture towards its coarse one at a quarter of the resolution.",
         ge=0.0, le=100.0)
     reconstruct: float = field(
         0.5, "Pull of a refined picture towards the real one that was noised.", ge=0.0, le=100.0)
