@@ -24,7 +24,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "gan": {"family": "gan", "width": 8, "latent": 6},
     "hybrid": {"family": "hybrid", "mode": "joint", "diffusion_share": 0.0, "handover": 25,
                "latent": 4, "discriminator_width": 8, "diffusion": {
-                   "width": 16, "channel_mult": [1, 2], "blocks": 1, "timesteps": 50}},
+                   "width": 16, "channel_mult": [1, 2], "blocks": 1, "patch": 2, "timesteps": 50}},
     "ncsn": {"family": "ncsn", "width": 16, "channel_mult": [1, 2], "blocks": 1,
              "noise_levels": 6, "steps_per_level": 2},
     "stylegan": {"family": "stylegan", "latent": 8, "style": 8, "width": 8, "max_width": 16},

@@ -93,12 +93,12 @@ def _last_step(diffusion: DDPM, x: Tensor, labels: Tensor | None, row: int, k: i
 
 
 def joined(first: Coarse, second: Coarse) -> Coarse:
-    """Put the pictures of one behind those of the other; what is `full` is not kept."""
+    """Put the pictures of one behind those of the other; `full` is that of the second."""
     labels = None
     if first.labels is not None and second.labels is not None:
         labels = torch.cat([first.labels, second.labels])
     return Coarse(torch.cat([first.x_k, second.x_k]), torch.cat([first.picture, second.picture]),
-                  torch.cat([first.k, second.k]), labels)
+                  torch.cat([first.k, second.k]), labels, second.full)
 
 
 class Pool(nn.Module):

@@ -21,19 +21,23 @@ from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
 from hybridstudio.nets.ddgan import GROUP, Discriminator, Generator
 from hybridstudio.nets.mlp import PointNet
 
+VARIANCE = 0.5  # of points, about
 WAVES = 3  # octaves in which the networks for points see where they are
 GAME = LOSSES["bce"]  # the non-saturating one
 
 
-def vp_schedule(timesteps: int, beta_min: float = 0.1, beta_max: float = 20.0) -> Schedule:
+def vp_schedule(timesteps: int, beta_min: float = 0.1, beta_max: float = 20.0,
+                signal: float = 1.0) -> Schedule:
     """Return the variance-preserving diffusion, seen at T + 1 evenly spaced times.
 
     Xiao 2021, appendix C: ᾱ(s) = exp(-½ s² (β_max - β_min) - s β_min) at s = t/T, so that few steps
-    span what many small ones do.
+    span what many small ones do. Pictures scaled up by `signal` have the signal-to-noise ratio
+    ᾱ/(1 - ᾱ) times its square.
     """
     with torch.device("cpu"):  # also where networks are being made on another default device
         s = torch.arange(timesteps + 1, dtype=torch.float64) / timesteps
         alpha_bar = torch.exp(-0.5 * s.square() * (beta_max - beta_min) - s * beta_min)
+        alpha_bar = signal**2 * alpha_bar / (signal**2 * alpha_bar + 1.0 - alpha_bar)
         return Schedule(1.0 - alpha_bar[1:] / alpha_bar[:-1])
 
 
@@ -47,8 +51,8 @@ class DDGAN(Family):
         assert isinstance(config.model, DdganConfig)
         self.config = config.model
         self.classes = len(config.data.classes) if self.config.labels else 0
-        self.schedule = vp_schedule(
-            self.config.timesteps, self.config.beta_min, self.config.beta_max)
+        self.schedule = vp_schedule(self.config.timesteps, self.config.beta_min,
+                                    self.config.beta_max, self.config.signal)
         self.generator = self._generator()
         self.discriminator = self._judge(2 * self.shape.channels)
         self.adversaries = ("discriminator",)
@@ -99,7 +103,18 @@ class DDGAN(Family):
     def predict(self, x_t: Tensor, t: Tensor, labels: Tensor | None, z: Tensor) -> Tensor:
         """Return x_0 = G(x_t, z, t), float32 (N, C, H, W), at rows t (N,) for z (N, latent)."""
         images: Tensor = self.generator(x_t, t, labels if self.classes else None, z)
-        return images.float()
+        return self._near(x_t, t, images.float()) if self.shape.is_points else images.float()
+
+    def _near(self, x_t: Tensor, t: Tensor, offset: Tensor) -> Tensor:
+        """Return the linear guess of x_0 from x_t, plus an offset in units of that guess's error.
+
+        Karras 2022, table 1 (c_skip and c_out), for points of this variance: a generator that
+        begins near all modes need not find them first.
+        """
+        alpha_bar = self.schedule.at("alphas_cumprod", t, x_t)
+        total = alpha_bar * VARIANCE + 1.0 - alpha_bar
+        linear = alpha_bar.sqrt() * VARIANCE / total * x_t
+        return linear + ((1.0 - alpha_bar) * VARIANCE / total).sqrt() * offset
 
     # --- training -----------------------------------------------------------------------------
 

@@ -182,18 +182,21 @@ class Hybrid(Family):
             return drawn(self.diffusion, self.shape, asked, count, k, steps, noise,
                          learns=is_joint, full_nfe=FULL_NFE if distils else 0)
 
+        of_drawn: Coarse | None = None
+        if (rest := len(real) - known) and (self.pool is None or is_joint):
+            of_drawn = fresh(rest)
+        elif rest and self.pool is not None:
+            # Filled over some hundred steps: at once it would hold everything else up.
+            uses = 2 if self.pool.lacks() else self.config.uses
+            self.pool.put(fresh(max(1, rest // uses)))
+            of_drawn = self.pool.picked(rest, noise, labelled=labels is not None)
+            if not distils:
+                of_drawn = of_drawn._replace(full=None)
+        if not known and of_drawn is not None:
+            return of_drawn
         of_real = noised(self.diffusion, real[:known], None if labels is None else labels[:known],
                          k, steps, noise, learns=is_joint)
-        rest = len(real) - known
-        if not rest:
-            return of_real
-        if self.pool is None or is_joint:
-            return joined(of_real, fresh(rest))
-        # Filled over some hundred steps: at once it would hold everything else up.
-        uses = 2 if self.pool.lacks() else self.config.uses
-        self.pool.put(fresh(max(1, rest // uses)))
-        picked = self.pool.picked(rest, noise, labelled=labels is not None)
-        return joined(of_real, picked)._replace(full=picked.full if distils else None)
+        return of_real if of_drawn is None else joined(of_real, of_drawn)
 
     def _handover(self, noise: torch.Generator) -> int:
         """Return the level k of this step, which strays where the config says so."""

@@ -175,6 +175,8 @@ class Discriminator(nn.Module):
         self.conv = nn.Conv2d(last + 1, last, 3, padding=1)
         self.out = nn.Linear(last, 1)
         self.label = nn.Embedding(classes, last) if classes else None
+        if self.label is not None:
+            nn.init.zeros_(self.label.weight)  # before it has learned it should have no opinion
         for part in self.modules():
             if isinstance(part, nn.Conv2d):
                 nn.init.kaiming_normal_(part.weight, a=0.2)
@@ -188,7 +190,7 @@ class Discriminator(nn.Module):
         for block in self.blocks:
             h = block(h, times)
         h = F.leaky_relu(self.conv(torch.cat([h, deviation(h)], dim=1)), 0.2)
-        h = h.sum((2, 3)).float()
+        h = h.float().mean((2, 3))
         logits = self.out(h)[:, 0]
         if self.label is not None and labels is not None:
             # A class is asked for by projection (Miyato & Koyama 2018).
