@@ -124,10 +124,6 @@ class Pool(nn.Module):
         self.register_buffer("labels", torch.zeros(size, dtype=torch.int64))
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
 
-    def lacks(self) -> int:
-        """Return how many pictures there is still room for."""
-        return max(0, len(self.k) - int(self.count))
-
     @torch.no_grad()
     def put(self, coarse: Coarse) -> None:
         """Take pictures in, over the oldest ones."""

@@ -186,9 +186,9 @@ class Hybrid(Family):
         if (rest := len(real) - known) and (self.pool is None or is_joint):
             of_drawn = fresh(rest)
         elif rest and self.pool is not None:
-            # Filled over some hundred steps: at once it would hold everything else up.
-            uses = 2 if self.pool.lacks() else self.config.uses
-            self.pool.put(fresh(max(1, rest // uses)))
+            # It fills over some hundred steps: at once it would hold everything else up.
+            is_empty = int(self.pool.count) == 0
+            self.pool.put(fresh(rest if is_empty else max(1, rest // self.config.uses)))
             of_drawn = self.pool.picked(rest, noise, labelled=labels is not None)
             if not distils:
                 of_drawn = of_drawn._replace(full=None)
