@@ -9,7 +9,8 @@ from pydantic import model_validator
 from hybridstudio.config.fields import Section, field
 
 SamplerName = Literal[
-    "ancestral", "ddim", "dpm++2m", "unipc", "heun", "euler", "langevin", "posterior", "one-pass"]
+    "ancestral", "ddim", "dpm++2m", "unipc", "heun", "euler", "langevin",
+    "consistent", "posterior", "one-pass"]
 
 
 class TrainConfig(Section):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,53 +59,81 @@ def best_share(gamma: float, steps: int) -> float:
     return min(shares, key=lambda share: abs(variance_ratio(share, gamma, steps) - 1.0))
 
 
-@torch.no_grad()
-def annealed_langevin(
-    score: Score, x: Tensor, sigmas: Sequence[float], rows: Sequence[int], steps: int,
-    noise: Sequence[torch.Generator], *, size: float = 1.0, denoise: bool = True,
-    hold: Hold | None = None, reach: float | None = 1.0,
-) -> Iterator[Moment]:
-    """Walk x, noised by the first of `rows`, down the levels with `steps` of Langevin at each.
+# --- one step: from σ and the σ after it to its share and the deviation of its fresh noise --------
 
-    x ← x + α s(x) + √(2α) z with α = ε σ²/σ_L² (Song & Ermon 2020, algorithm 1), ε by technique 4
-    times `size`. One Moment for each step, with x as it was before it and the picture that the
-    score points at, kept within `reach`; a last one with the picture, by one more step without
-    noise where `denoise` says so (their section 3.3's last step). `hold` is asked at every step.
+
+class Step(NamedTuple):
+    """x ← x + share · σ² s(x) + noise · z: a share of the way to the picture pointed at, and z."""
+
+    share: float
+    noise: float
+
+
+Rule = Callable[[float, float], Step]
+
+
+def langevin(gamma: float, steps: int, size: float) -> Rule:
+    """Return the papers' step: α = ε σ²/σ_L² and noise √(2α), with ε by technique 4 times `size`.
+
+    Song & Ermon 2020, algorithm 1. It leaves 5 to 20 % more variance than the network knows.
     """
-    share = min(1.0, size * _share(sigmas, rows, steps))
-    total = len(rows) * steps + (1 if denoise else 0)
-    done = 0
-    for row in rows:
+    share = min(1.0, size * best_share(gamma, steps))
+    return lambda sigma, after: Step(share, math.sqrt(2.0 * share) * sigma)
+
+
+def consistent(gamma: float, steps: int, size: float) -> Rule:
+    """Return the step whose fresh noise brings x to just the noise of the level after it.
+
+    Jolicoeur-Martineau 2020 (consistent annealed sampling), proposition 1. The share that is left
+    of the old noise is γ^-(1 + size): size 0 takes a deterministic step, 1 an ancestral one.
+    """
+
+    def rule(sigma: float, after: float) -> Step:
+        kept = min(gamma ** -(1.0 + size), after / sigma)
+        return Step(1.0 - kept, math.sqrt(after**2 - (kept * sigma) ** 2))
+
+    return rule
+
+
+RULES: dict[str, Callable[[float, int, float], Rule]] = {
+    "langevin": langevin,
+    "consistent": consistent,
+}
+"""Ways to step by the names of the config's `sample.sampler`, from γ, steps and size."""
+
+
+# --- the walk -------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def annealed(
+    rule: str, score: Score, x: Tensor, sigmas: Sequence[float], rows: Sequence[int], steps: int,
+    noise: Sequence[torch.Generator], *, size: float = 1.0, hold: Hold | None = None,
+    reach: float | None = 1.0,
+) -> Iterator[Moment]:
+    """Walk x, noised by the first of `rows`, down the levels with `steps` at each.
+
+    One Moment for each step, with x as it was before it and the picture that the score points at,
+    kept within `reach`; then a last step without noise (Song & Ermon 2020, section 3.3) and the
+    Moment of the finished picture. `hold` is asked before every step.
+    """
+    gamma = (sigmas[rows[0]] / sigmas[rows[-1]]) ** (1.0 / (len(rows) - 1)) if rows[1:] else 1.0
+    step_at = RULES[rule](gamma, steps, size)
+    walk = [row for row in rows for _ in range(steps)] + [rows[-1]]
+    total = len(walk)
+    for number, row in enumerate(walk):
         sigma = sigmas[row]
-        for _ in range(steps):
-            if hold is not None:
-                x = hold(x, sigma)
-            slope = score(x, row)
-            yield _moment(done, total, row, sigma, x, slope, reach)
-            done += 1
-            # Of α = share · σ² the step is share of the way to the picture pointed at.
-            x = x + share * sigma**2 * slope + math.sqrt(2.0 * share) * sigma * normal(
-                noise, x.shape[1:], x.device)
-    if denoise:
-        row, sigma = rows[-1], sigmas[rows[-1]]
-        if hold is not None:
-            x = hold(x, sigma)
+        x = x if hold is None else hold(x, sigma)
         slope = score(x, row)
-        yield _moment(done, total, row, sigma, x, slope, reach)
-        x = x + sigma**2 * slope
-    if hold is not None:
-        x = hold(x, 0.0)
+        yield _moment(number, total, row, sigma, x, slope, reach)
+        if number == total - 1:
+            x = x + sigma**2 * slope
+            break
+        share, fresh = step_at(sigma, sigmas[walk[number + 1]])
+        x = x + share * sigma**2 * slope + fresh * normal(noise, x.shape[1:], x.device)
+    x = x if hold is None else hold(x, 0.0)
     x = x if reach is None else x.clamp(-reach, reach)
     yield Moment(total, total, 0, x, x, None, total, 1.0)
-
-
-def _share(sigmas: Sequence[float], rows: Sequence[int], steps: int) -> float:
-    """Return technique 4's ε/σ_L² for the mean ratio between the levels of these rows."""
-    if len(rows) == 1:
-        gamma = 1.0 + 1.0 / steps  # there is no level to come from: some noise to shrink
-    else:
-        gamma = (sigmas[rows[0]] / sigmas[rows[-1]]) ** (1.0 / (len(rows) - 1))
-    return best_share(gamma, steps)
 
 
 def _moment(step: int, steps: int, row: int, sigma: float, x: Tensor, slope: Tensor,

@@ -6,14 +6,13 @@ by denoising score matching. Pictures are drawn, and inpainted, by annealed Lang
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
 from hybridstudio.config import NcsnConfig, RunConfig
-from hybridstudio.diffusion.langevin import Hold, Score, annealed_langevin, geometric, spread
+from hybridstudio.diffusion.langevin import Hold, Score, annealed, geometric, spread
 from hybridstudio.diffusion.noise import normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
@@ -36,8 +35,8 @@ class NCSN(Family):
         assert isinstance(config.model, NcsnConfig)
         self.config = config.model
         self.classes = len(config.data.classes) if self.config.labels else 0
-        largest = self.config.sigma_max or math.sqrt(math.prod(self.shape))
-        self.sigmas = geometric(largest, self.config.sigma_min, self.config.noise_levels)
+        largest, smallest = self.config.sigmas(self.shape)
+        self.sigmas = geometric(largest, smallest, self.config.noise_levels)
         channels = self.shape.channels
         self.unet: nn.Module
         if self.shape.is_points:
@@ -162,8 +161,8 @@ class NCSN(Family):
         if labels is None and self.classes:
             labels = torch.stack([torch.randint(self.classes, (), generator=row) for row in rows])
         labels = None if labels is None else labels.to(device)
-        yield from annealed_langevin(
-            self.score(labels, plan.guidance), x, self.sigmas, levels, steps, rows,
+        yield from annealed(
+            plan.sampler, self.score(labels, plan.guidance), x, self.sigmas, levels, steps, rows,
             size=plan.knobs.get("step_size", 1.0), hold=hold,
             reach=None if self.shape.is_points else 1.0)
 

@@ -41,6 +41,7 @@ from hybridstudio.runs import Run
 
 SAMPLER_NAMES = {"ancestral": "Ancestral (DDPM)", "ddim": "DDIM", "dpm++2m": "DPM-Solver++ (2M)",
                  "unipc": "UniPC", "heun": "Heun", "euler": "Euler", "langevin": "Langevin",
+                 "consistent": "Consistent Langevin",
                  "posterior": "Posterior", "one-pass": "One pass"}
 _MAX_UNDO = 200
 
