@@ -72,8 +72,8 @@ def card(run: runs.Run, kept: checkpoints.Checkpoint) -> dict[str, Any]:
         "parameters": parameters(build(run.config, torch.device("cpu"))),
         "losses": {name: round(value, 5) for name, value in losses.items()
                    if np.isfinite(value)},
-        "scores": {name: score["value"] for name, score in scored[-1]["scores"].items()
-                   if isinstance(score.get("value"), float)} if scored else {},
+        "scores": {name: _plain(score) for name, score in scored[-1]["scores"].items()
+                   } if scored else {},
         "scored": " ".join((scored[-1]["label"], f"{scored[-1]['sampler']},",
                             f"NFE = {scored[-1]['nfe']}")) if scored else "",
         "machine": kept.state["saved_by"],
@@ -82,6 +82,13 @@ def card(run: runs.Run, kept: checkpoints.Checkpoint) -> dict[str, Any]:
         "hybridstudio": __version__,
         "data_licence": DATA_LICENCES.get(run.config.data.name, ""),
     }
+
+
+def _plain(score: dict[str, Any]) -> Any:
+    """Return a score's value, or where it has none the numbers that it consists of."""
+    if "value" in score:
+        return score["value"]
+    return {name: value for name, value in score.items() if isinstance(value, int | float)}
 
 
 def _unresolved(settings: config.RunConfig) -> config.RunConfig:
