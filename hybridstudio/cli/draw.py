@@ -15,7 +15,7 @@ from hybridstudio.cli import options, watch
 from hybridstudio.cli.screen import Screen, screen_of
 from hybridstudio.config import RunConfig
 from hybridstudio.errors import StudioError, UsageError
-from hybridstudio.messages import Draw, Event, Frame, Images, Points
+from hybridstudio.messages import Draw, Event, Frame, Images, Mask, Points
 from hybridstudio.telling import duration, number
 
 STRIP = 11  # moments in a strip unless --frames says otherwise
@@ -96,6 +96,9 @@ def denoise(
         metavar="FILE", help="Begin with this picture, noised to --from-step.")] = None,
     from_step: Annotated[int | None, typer.Option(
         min=1, metavar="T", help="The noise level to begin at, up to the run's T.")] = None,
+    mask: Annotated[Path | None, typer.Option(
+        metavar="FILE", help="A picture that is white where --image is known and stays; the rest "
+        "is drawn to go with it.")] = None,
     rows: Annotated[str, typer.Option(
         metavar="x_t|x0|eps|all|NAME", help="What to show: the picture, the predicted clean one, "
         "the predicted noise, all, or what else the model shows by its name.")] = "x_t",
@@ -116,7 +119,7 @@ def denoise(
     screen = screen_of(context)
     out = out.expanduser()
     _refuse_existing(out, force, (".png", *pictures.ANIMATIONS))
-    if (image is None) != (from_step is None):
+    if mask is None and (image is None) != (from_step is None):
         raise UsageError("--image and --from-step belong together",
                          "a picture is noised to a noise level and denoised from there",
                          "give both, as in --image digit.png --from-step 400")
@@ -126,7 +129,8 @@ def denoise(
     request = Draw(
         folder, count, sampler, nfe, eta, guidance, seed, _index(label, config), weights, step,
         _picture(image, config), from_step, _knobs(knobs, config), frames=True,
-        batch=max(count, Draw.batch), device=device)  # one batch: its moments come in one series
+        batch=max(count, Draw.batch), device=device,  # one batch: its moments come in one series
+        mask=_mask(mask, config))
     is_strip = out.suffix.lower() == ".png"
     moments = Moments(frames or (STRIP if is_strip else ANIMATION))
     watched = watch.run(request, screen, moments.see)
@@ -261,6 +265,12 @@ def _picture(file: Path | None, config: RunConfig) -> Images | None:
         return decode.picture(file.expanduser().read_bytes(), config.shape.height, config.data.fit)
     except decode.UnreadableError as error:
         raise UsageError(f"{file} cannot be used", str(error), "give another picture") from None
+
+
+def _mask(file: Path | None, config: RunConfig) -> Mask | None:
+    """Read a mask as a picture is read: (H, W), true where it is rather white."""
+    picture = _picture(file, config)
+    return None if picture is None else picture.mean(axis=2) >= 128
 
 
 def _write_points(out: Path, points: Points, force: bool) -> None:
