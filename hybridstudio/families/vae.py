@@ -18,7 +18,6 @@ from hybridstudio.config import RunConfig, VaeConfig
 from hybridstudio.diffusion.likelihood import normal_kl
 from hybridstudio.diffusion.noise import normal, streams
 from hybridstudio.diffusion.samplers import Moment
-from hybridstudio.errors import UsageError
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
 from hybridstudio.nets.vae import PAIRS
 
@@ -66,9 +65,6 @@ class VAE(Family):
         assert isinstance(config.model, VaeConfig)
         self.config = config.model
         self.classes = len(config.data.classes) if self.config.labels else 0
-        if self.config.labels and self.classes == 0:
-            raise UsageError("There are no labels to learn", "the data set has no classes",
-                             "set model.labels = false")
         encoder, decoder = PAIRS["points" if self.shape.is_points else self.config.net]
         latent, width, blocks = self.config.latent, self.config.width, self.config.blocks
         self.encoder = encoder(self.shape, latent, width, blocks, self.classes)
