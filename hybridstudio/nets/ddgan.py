@@ -148,8 +148,8 @@ class TimedBlock(nn.Module):
 
     def forward(self, x: Tensor, times: Tensor) -> Tensor:
         """Map x (N, C_in, H, W) to (N, C_out, ⌈H/2⌉, ⌈W/2⌉)."""
-        h = F.leaky_relu(self.conv1(x), 0.2) + self.time(times)[:, :, None, None]
-        h = F.leaky_relu(self.conv2(h), 0.2)
+        h = self.conv1(F.leaky_relu(x, 0.2)) + self.time(times)[:, :, None, None]
+        h = self.conv2(F.leaky_relu(h, 0.2))
         return (h + self.skip(x)) * 0.5**0.5  # the sum of two keeps the variance of each
 
 
@@ -186,9 +186,10 @@ class Discriminator(nn.Module):
         times = self.time(timestep_embedding(t, TIMES))
         if self.patch > 1:
             x = F.pixel_unshuffle(x, self.patch)
-        h = F.leaky_relu(self.stem(x.contiguous(memory_format=torch.channels_last)), 0.2)
+        h = self.stem(x.contiguous(memory_format=torch.channels_last))
         for block in self.blocks:
             h = block(h, times)
+        h = F.leaky_relu(h, 0.2)
         h = F.leaky_relu(self.conv(torch.cat([h, deviation(h)], dim=1)), 0.2)
         h = h.float().mean((2, 3))
         logits = self.out(h)[:, 0]

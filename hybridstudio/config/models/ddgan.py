@@ -66,6 +66,11 @@ class DdganConfig(ModelSection):
         return multiples
 
     @property
+    def players(self) -> tuple[str, ...]:
+        """Both players, and the second discriminator where there is one."""
+        return (*self.networks, *(("x0_discriminator",) if self.x0_discriminator else ()))
+
+    @property
     def levels(self) -> int:
         """The number of noise levels T."""
         return self.timesteps
