@@ -122,6 +122,16 @@ class TestDrawing:
         assert not torch.equal(drawn(family, usual(name)), drawn(family, usual(name), seed=1))
 
 
+def test_a_step_without_a_finite_gradient_counts_once_for_all_players() -> None:
+    learner = Learner(made("gan"), CPU)
+    broken = Batch(torch.full((12, 1, 8, 8), torch.nan), None)
+    for _ in range(3):
+        learner.learn(broken, 0.0)
+    assert int(learner.skipped) == 3
+    learner.learn(a_batch(), 0.0)
+    assert int(learner.skipped) == 0
+
+
 class TestDDPM:
     @pytest.mark.parametrize("sampler", DdpmConfig.samplers)
     @pytest.mark.parametrize("predict", ["eps", "x0", "v"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from hybridstudio.engine.learner import Learner
 from hybridstudio.errors import ConfigError
 from hybridstudio.families.coarse import noised
 from hybridstudio.families.hybrid import Hybrid
-from hybridstudio.messages import Done, Draw, Train
+from hybridstudio.messages import Done, Draw, Resume, Train
+
+V = {**SMALL["hybrid"]["diffusion"], "predict": "v"}
 
 
 def learner(**model: Any) -> Learner:
@@ -28,7 +31,8 @@ def learner(**model: Any) -> Learner:
 
 def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
     return {name.split(".weight")[0].split(".")[0] for name in before
-            if not torch.equal(before[name], after[name]) and not name.startswith(("progress", "pool"))}
+            if not torch.equal(before[name], after[name])
+            and not name.startswith(("progress", "pool"))}
 
 
 def weights(learner: Learner) -> dict[str, Tensor]:
@@ -42,9 +46,14 @@ class TestStages:
         one.learn(a_batch(), 0.2)
         first = weights(one)
         assert moved(start, first) == {"diffusion"}
+        averaged = {name: value.clone() for name, value in one.tensors()["ema"].items()}
         one.learn(a_batch(), 0.6)
-        assert "diffusion" not in moved(first, weights(one))
-        assert {"refiner", "discriminator"} <= moved(first, weights(one))
+        frozen = weights(one)
+        assert all(torch.equal(averaged[name], frozen[name])
+                   for name in averaged if name.startswith("diffusion"))
+        assert {"refiner", "discriminator"} <= moved(first, frozen)
+        one.learn(a_batch(), 0.3)  # more steps were granted: what is finished stays as it is
+        assert moved(frozen, weights(one)) == {"refiner", "discriminator"}
 
     def test_joint_training_moves_every_network(self) -> None:
         one = learner(mode="joint", diffusion_share=0.05)
@@ -159,7 +168,7 @@ class TestDrawing:
         torch.testing.assert_close(last.extra["Full diffusion"], alone)
 
     def test_truncated_begins_with_the_gan_and_ends_with_the_diffusion(self) -> None:
-        family = learner(mode="truncated").ema
+        family = learner(mode="truncated", diffusion=V).ema
         moments = list(family.draw(plan(nfe=4), torch.Generator().manual_seed(0)))
         assert moments[0].t == 50
         assert moments[0].nfe == 1
@@ -176,6 +185,14 @@ class TestDrawing:
         near = list(learner().ema.draw(plan(image=image, from_step=1, nfe=3),
                                        torch.Generator().manual_seed(0)))
         assert [moment.t for moment in near] == [1, 0]
+        assert near[-1].nfe == 2
+        assert near[-1].extra["Coarse"].std() > 0
+
+    def test_a_picture_takes_the_gans_place_where_it_goes_first(self) -> None:
+        family = learner(mode="truncated", diffusion=V).ema
+        image = torch.linspace(-0.8, 0.8, 64).reshape(1, 1, 8, 8)
+        here, there = (drawn(family, plan(image=sign * image, from_step=10)) for sign in (1, -1))
+        assert (here - there).abs().mean() > 0.1
 
     def test_points(self) -> None:
         model = {**SMALL["hybrid"], "diffusion_share": 0.1, "mode": "separate"}
@@ -214,18 +231,28 @@ class TestBorrowing:
         before = self._ema(diffusion, "unet.")
         after = self._ema(out, "diffusion.unet.")
         assert all(torch.equal(before[name], after[name]) for name in before)
-        import shutil
         shutil.rmtree(diffusion)
         done = list(engine.run(Draw(out, 2)))[-1]
         assert isinstance(done, Done)
         assert done.images is not None
-        list(engine.run(config_resume(out)))
+        list(engine.run(Resume(out, steps=3)))
+        *_, done = engine.run(Draw(out, 2, weights="raw"))
+        assert isinstance(done, Done)
 
     def _ema(self, run: Path, prefix: str) -> dict[str, Tensor]:
         from hybridstudio.engine import checkpoints
         tensors = checkpoints.load(run, runs.read(run).checkpoints[-1]).tensors["ema"]
         return {name.removeprefix(prefix): value for name, value in tensors.items()
                 if name.startswith(prefix)}
+
+    def test_a_run_without_a_checkpoint_borrows_again(
+            self, diffusion: Path, tmp_path: Path) -> None:
+        out = tmp_path / "hybrid"
+        list(engine.run(Train(self.hybrid(diffusion), out)))
+        shutil.rmtree(out / "checkpoints")
+        list(engine.run(Resume(out)))
+        before, after = self._ema(diffusion, "unet."), self._ema(out, "diffusion.unet.")
+        assert all(torch.equal(before[name], after[name]) for name in before)
 
     def test_a_finished_gan_is_bridged_to(self, diffusion: Path, tmp_path: Path) -> None:
         gan = config.parse({
@@ -253,12 +280,8 @@ class TestBorrowing:
             list(engine.run(Train(self.hybrid(tmp_path / "nowhere"), tmp_path / "hybrid")))
 
 
-def config_resume(out: Path) -> Any:
-    from hybridstudio.messages import Resume
-    return Resume(out, steps=3)
-
-
 @pytest.mark.parametrize(("changes", "path"), [
+    ({"mode": "truncated"}, "model.diffusion.predict"),
     ({"handover": 60}, "model.handover"), ({"coarse_steps": 99}, "model.coarse_steps"),
     ({"mode": "pretrained"}, "model.mode"), ({"gan_from": "x"}, "model.gan_from"),
     ({"diffusion": {**SMALL["ddpm"], "patch": 4, "channel_mult": [1, 2, 2, 2]}}, "data.size"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 
@@ -21,11 +22,12 @@ def filled(config: RunConfig) -> RunConfig:
     Raises ConfigError with every reason why a run's networks cannot be taken.
     """
     problems: list[Problem] = []
-    sections = {}
+    changes: dict[str, Any] = {}
     for part, name in config.model.borrows().items():
         field = f"model.{part}_from"
         try:
-            lender = runs.read(runs.find(name))
+            path = runs.find(name)
+            lender = runs.read(path)
         except StudioError as error:
             problems.append(Problem(field, f"{error.what}: {error.why}".rstrip(": "), error.fix))
             continue
@@ -37,12 +39,14 @@ def filled(config: RunConfig) -> RunConfig:
         if not lender.checkpoints:
             problems.append(Problem(field, f"{name} has no checkpoint yet", "let it train first"))
         problems += [Problem(field, told) for told in _differences(lender.config.data, config.data)]
-        sections[part] = lender.config.model
+        changes[part] = lender.config.model
+        if not lender.shipped:  # found again from wherever the run is resumed
+            changes[f"{part}_from"] = str(path.resolve())
     if problems:
         raise ConfigError(problems)
-    if not sections:
+    if not changes:
         return config
-    changed = config.model_copy(update={"model": config.model.model_copy(update=sections)})
+    changed = config.model_copy(update={"model": config.model.model_copy(update=changes)})
     return parse(changed.model_dump())
 
 
@@ -54,16 +58,20 @@ def _differences(theirs: DataConfig, ours: DataConfig) -> Iterator[str]:
                    f"{getattr(ours, name)!r} here")
 
 
-def lend(config: RunConfig, family: Family, on: torch.device) -> None:
-    """Copy the averaged weights of the runs that a config names into the networks that borrow."""
+def lender(config: RunConfig, on: torch.device) -> Callable[[Family], None]:
+    """Return what copies the averaged weights of the runs that a config names into a family."""
+    return lambda family: _lend(config, family, on)
+
+
+def _lend(config: RunConfig, family: Family, on: torch.device) -> None:
     for part, name in config.model.borrows().items():
         asked = model(runs.read(runs.find(name)), "ema", None, on)
         try:
             while True:
                 next(asked)
         except StopIteration as found:
-            lender: Family = found.value
+            lends: Family = found.value
         borrower = family.get_submodule(part)
-        for network in lender.drawn:
+        for network in lends.drawn:
             borrower.get_submodule(network).load_state_dict(
-                lender.get_submodule(network).state_dict())
+                lends.get_submodule(network).state_dict())

@@ -155,7 +155,9 @@ def check(request: Draw, config: RunConfig) -> None:
     if request.label is not None and not 0 <= request.label < len(classes):
         problems.append(Problem("label", f"there is no class {request.label}", (
             f"choose 0 to {len(classes) - 1}" if classes else "this model learned no labels")))
-    if request.image is not None and not model.levels:
+    if request.image is not None and config.shape.is_points:
+        problems.append(Problem("image", "points of the plane start from no picture"))
+    elif request.image is not None and not model.levels:
         problems.append(Problem("image", f"a {model.family} starts from no picture: it draws in "
                                 "one pass"))
     elif request.from_step is not None and not 1 <= request.from_step <= model.levels:
@@ -251,18 +253,20 @@ def model(run: runs.Run, which: Weights, step: int | None, on: torch.device,
     if key is not None and key in _models:
         _models.move_to_end(key)
         return _models[key]
-    stem = "ema" if which == "ema" else "model"
+    # What is frozen has no raw weights: its averaged ones are what it is.
+    stems = ("ema",) if which == "ema" else ("ema", "model")
     if step is not None:
-        kept: checkpoints.Checkpoint | None = checkpoints.load(run.path, step, (stem,))
+        kept: checkpoints.Checkpoint | None = checkpoints.load(run.path, step, stems)
     else:
-        kept = yield from checkpoints.newest(run.path, (stem,))
+        kept = yield from checkpoints.newest(run.path, stems)
     if kept is None:
         raise UsageError(f"{run.name} has nothing to draw with yet", "it has no checkpoint",
                          "let it train until its first save, or use Save now")
     family = build(run.config, on)
     expected = weights(family, family.drawn)
     drawn = tuple(f"{name}." for name in family.drawn)
-    saved = {name: value for name, value in kept.tensors[stem].items() if name.startswith(drawn)}
+    saved = {name: value for stem in stems for name, value in kept.tensors[stem].items()
+             if name.startswith(drawn)}
     load_into(expected, saved, f"the weights of {run.name}")
     family.eval().requires_grad_(False)
     if (key := _key(run, kept.step, which, on)) is not None:

@@ -87,9 +87,9 @@ class Learner:
         self.dtype = runtime.precision(config.train, on)
         self.streams = runtime.Streams(config.train.seed, on)
         self.family = build(config, on)
-        if lend is not None:  # a new training may begin with networks of other runs
-            lend(self.family)
         self.ema = copy.deepcopy(self.family)
+        if lend is not None:  # a new training may begin with networks of other runs
+            self.borrow(lend)
         for module in (self.family, self.ema):
             for part in module.modules():
                 if isinstance(part, Dropout):
@@ -98,10 +98,16 @@ class Learner:
         self.optimisers = {name: _optimiser(config.train, self.family.get_submodule(name))
                            for name in self.family.trained}
         self._only: str | None = None  # the one network that learns in this step, or all
+        self._bad = torch.zeros((), dtype=torch.bool, device=on)  # a gradient was not finite
         self.meters = Meters()
         self._norms: dict[str, Tensor] = {}
         self.step = 0
         self.skipped = torch.zeros((), device=on)  # steps without a finite gradient, in a row
+
+    def borrow(self, lend: Callable[[Family], None]) -> None:
+        """Take networks of other runs, to begin with; the moving average takes them too."""
+        for family in (self.family, self.ema):
+            lend(family)
 
     # --- one step -----------------------------------------------------------------------------
 
@@ -118,11 +124,14 @@ class Learner:
                 group["lr"] = adversaries if name in self.family.adversaries else rate
         self._norms.clear()
         self._only = only
+        self._bad = torch.zeros((), dtype=torch.bool, device=self.on)
+        self.family.prepare(self.ema, progress)
         batch = replace(batch, step=self.step, progress=progress, only=only)
         with runtime.arithmetic(self.on, self.dtype):
             losses = self.family.train_step(batch, self._update, self.streams["noise"])
         self.meters.add({**losses, **self._norms, "lr": torch.tensor(rate)})
         self.step += 1
+        self.skipped = torch.where(self._bad, self.skipped + 1, 0.0)
         self._average()
 
     def _update(self, names: str | tuple[str, ...], loss: Tensor) -> None:
@@ -146,7 +155,7 @@ class Learner:
         limit = self.config.train.grad_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(weights, limit, foreach=True)
         bad = ~norm.isfinite()
-        self.skipped = torch.where(bad, self.skipped + 1, 0.0)
+        self._bad = self._bad | bad
         self._norms[f"grad_norm/{name}"] = norm.detach()
         heeds = self.on.type != "mps" and optimiser.defaults.get("fused")
         if not heeds:  # found_inf means nothing to it: wait for the device and look
@@ -164,14 +173,15 @@ class Learner:
     def _average(self) -> None:
         """Move the EMA towards the weights, faster in the first steps than its decay says.
 
-        Statistics of batches belong to the weights, so they are averaged as well.
+        Running statistics of batches belong to the weights, so they are averaged as well; other
+        buffers are as they are.
         """
         decay = min(self.config.train.ema, (1 + self.step) / (EMA_WARMUP + self.step))
         for name in self.family.drawn:
             now, mean = self.family.get_submodule(name), self.ema.get_submodule(name)
             torch._foreach_lerp_(list(mean.parameters()), list(now.parameters()), 1.0 - decay)
-            for old, new in zip(mean.buffers(), now.buffers(), strict=True):
-                if old.is_floating_point():
+            for (path, old), new in zip(mean.named_buffers(), now.buffers(), strict=True):
+                if path.rpartition(".")[2].startswith("running_"):
                     old.lerp_(new, 1.0 - decay)
                 else:
                     old.copy_(new)

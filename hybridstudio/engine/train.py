@@ -56,7 +56,7 @@ def train(request: Train) -> Iterator[Event]:
     config = config.model_copy(update={"data": data.resolved(config.data, dataset)})
     config = parse(config.settled().model_dump())  # the shape is known now: check it
     config, on = borrowing.filled(config), runtime.device(request.device)
-    learner = Learner(config, on, lambda family: borrowing.lend(config, family, on))
+    learner = Learner(config, on, borrowing.lender(config, on))
     judge = yield from judge_of(learner, paths.data_root(request.data_root))
     session = Session(learner, dataset, request.out, request.budget, judge)
     runs.create(request.out, config)
@@ -289,8 +289,9 @@ class Session:
                          f"choose one of {', '.join(self.learner.family.trained)}", "warning")
             return
         for _ in range(count):
-            if self.learner.step < self.config.steps:
-                yield from self._step(network)
+            if self.learner.step >= self.config.steps or not runs.is_paused(self.folder):
+                return
+            yield from self._step(network)
 
     # --- the unhappy path ---------------------------------------------------------------------
 
@@ -378,6 +379,7 @@ class Session:
         if kept is None:
             yield Notice("There is no checkpoint yet", "the run stopped before its first save",
                          "it begins again from step 0")
+            self.learner.borrow(borrowing.lender(self.learner.config, self.learner.on))
             return
         streams = dict(kept.tensors["streams"])
         began = streams.pop("order")

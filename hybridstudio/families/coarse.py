@@ -127,6 +127,8 @@ class Pool(nn.Module):
     @torch.no_grad()
     def put(self, coarse: Coarse) -> None:
         """Take pictures in, over the oldest ones."""
+        if len(coarse.k) > len(self.k):
+            raise ValueError(f"{len(coarse.k)} pictures do not fit into a pool of {len(self.k)}")
         new = torch.arange(len(coarse.k), device=self.k.device)
         places = (self.count + new) % len(self.k)
         self.x_k[places], self.picture[places] = coarse.x_k.float(), coarse.picture.float()
@@ -177,8 +179,9 @@ def walked_down(
                                          diffusion.options(plan.eta)):
         moment = replace(moment, nfe=ask.count, steps=steps)
         if moment.t <= k:
-            coarse = torch.zeros_like(x) if ask.seen is None else diffusion.clipped(ask.seen.x0)
-            yield moment, coarse
+            # Where no coarse step is left, the diffusion says from here what it sees.
+            made = ask.seen or ask.asked(moment.x_t, k - 1)
+            yield replace(moment, nfe=ask.count), diffusion.clipped(made.x0)
             return
         yield moment, None
 
@@ -197,6 +200,10 @@ class _Until:
     def __call__(self, x_t: Tensor, t: Tensor) -> Prediction:
         if int(t[0]) <= self.row:
             return self.seen or Prediction(x_t, torch.zeros_like(x_t))
-        self.count += 1
-        self.seen = self.predict(x_t, t)
+        self.seen = self.asked(x_t, int(t[0]))
         return self.seen
+
+    def asked(self, x_t: Tensor, row: int) -> Prediction:
+        """Ask the diffusion itself."""
+        self.count += 1
+        return self.predict(x_t, torch.full((len(x_t),), row, device=x_t.device))

@@ -86,6 +86,9 @@ class Family(nn.Module):
         NaN means 'not seen in this step'.
         """
 
+    def prepare(self, averaged: Family, progress: float) -> None:
+        """Look at the averaged networks before a step; by default they are left alone."""
+
     def judge(self, batch: Batch) -> dict[str, Tensor]:
         """Return named means over held-out pictures; told as `test/NAME` where it `judges`."""
         return {}

@@ -232,7 +232,8 @@ def growth_at(config: GanConfig, generator: nn.Module, progress: float) -> float
     phase = min(progress / config.grown_at, 1.0) * 2 * config.growing  # stands, fades, stands, …
     whole, rest = divmod(phase, 2.0)
     grown_by = min(whole + max(0.0, rest - 1.0), float(config.growing))
-    growth = generator.levels - config.growing + grown_by
+    # More steps granted to a finished training do not make it small again.
+    growth = max(generator.levels - config.growing + grown_by, float(generator.growth))
     generator.growth.fill_(growth)
     return growth
 

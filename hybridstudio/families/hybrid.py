@@ -77,7 +77,8 @@ class Hybrid(Family):
                 channels, side, width=model.discriminator_width,
                 patch=2 if side % 2 == 0 else 1, classes=self.classes)
         self.progress = Progress()
-        self.pool = Pool(model.pool, self.shape) if model.pool else None
+        is_frozen = model.mode == "separate"
+        self.pool = Pool(model.pool, self.shape) if model.pool and is_frozen else None
         if self.pool is not None:
             self.kept = ("progress", "pool")
         learns_diffusion = model.mode == "joint" or not model.diffusion_from
@@ -92,17 +93,26 @@ class Hybrid(Family):
     ) -> dict[str, Tensor]:
         """Teach the diffusion until it is good enough, then the refiner and the discriminator."""
         losses: dict[str, Tensor] = {}
-        if not self.config.diffusion_from and batch.progress < self.config.diffusion_share:
-            return self._teach_diffusion(batch, update, noise)
         if not bool(self.progress.refines):
-            self._begin_refining()
+            return self._teach_diffusion(batch, update, noise)
         if self.config.mode == "joint":
             losses |= self._teach_diffusion(batch, update, noise)
         return {**self._play(batch, update, noise), **losses}
 
+    def prepare(self, averaged: Family, progress: float) -> None:
+        """Begin to refine once the diffusion is good enough; what it is then is its average."""
+        if bool(self.progress.refines):
+            return
+        assert isinstance(averaged, Hybrid)
+        if self.config.diffusion_from or progress >= self.config.diffusion_share:
+            self.diffusion.unet.load_state_dict(averaged.diffusion.unet.state_dict())
+            self._begin_refining()
+            averaged.refiner.load_state_dict(self.refiner.state_dict())
+
     def _teach_diffusion(
         self, batch: Batch, update: Update, noise: torch.Generator
     ) -> dict[str, Tensor]:
+        self.diffusion.train(self.training)
         learned = self.diffusion.train_step(
             batch, lambda name, loss: update(f"diffusion.{name}", loss), noise)
         return {f"diffusion/{name}" if name == "loss" else name: loss
@@ -170,6 +180,7 @@ class Hybrid(Family):
     def _coarse(self, real: Tensor, labels: Tensor | None, known: int,
                 noise: torch.Generator) -> Coarse:
         """Return coarse pictures, the first `known` of them from real ones, the others drawn."""
+        self.diffusion.eval()  # as it draws: without dropout
         k, steps = self._handover(noise), self.config.coarse_steps
         is_joint = self.config.mode == "joint"
         distils = self.config.distil > 0.0 and self.pool is not None and not is_joint
@@ -188,7 +199,8 @@ class Hybrid(Family):
         elif rest and self.pool is not None:
             # It fills over some hundred steps: at once it would hold everything else up.
             is_empty = int(self.pool.count) == 0
-            self.pool.put(fresh(rest if is_empty else max(1, rest // self.config.uses)))
+            wanted = rest if is_empty else max(1, rest // self.config.uses)
+            self.pool.put(fresh(min(wanted, self.config.pool)))
             of_drawn = self.pool.picked(rest, noise, labelled=labels is not None)
             if not distils:
                 of_drawn = of_drawn._replace(full=None)
@@ -282,6 +294,8 @@ class Hybrid(Family):
     def _draw_truncated(self, plan: DrawPlan, x_T: Tensor, rows: list[torch.Generator],
                         labels: Tensor | None, k: int) -> Iterator[Moment]:
         first = self._first(x_T, labels, rows)
+        if plan.image is not None and plan.from_step is not None:
+            first, k = plan.image.to(x_T.device).expand_as(x_T), min(k, plan.from_step)
         steps = min(nfe_steps(plan.sampler, max(1, plan.nfe - 1)), k)
         t = torch.full((plan.count,), k - 1, device=x_T.device)
         x = self.schedule.q_sample(first, t, normal(rows, plan.shape, x_T.device))

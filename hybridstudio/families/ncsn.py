@@ -145,6 +145,7 @@ class NCSN(Family):
         device = next(self.unet.parameters()).device
         rows = streams(noise, plan.count)
         steps = round(plan.knobs.get("steps", self.config.steps_per_level))
+        steps = min(steps, max(1, plan.nfe - 1))
         first = len(self.sigmas) - 1
         if plan.image is not None and plan.from_step is not None:
             first = plan.from_step - 1

@@ -12,7 +12,7 @@ from hybridstudio.errors import UsageError, translate
 
 Word = Literal["save", "stop", "pause"]
 WORDS: tuple[str, ...] = get_args(Word)
-_STEPS = re.compile(r"step-([A-Za-z_.]{1,60})-([0-9]{1,6})")  # step-generator-10
+_STEPS = re.compile(r"step-([A-Za-z0-9_.]{1,60})-([0-9]{1,6})")  # step-generator-10
 
 
 def post(run: Path, word: str) -> None:

@@ -33,6 +33,11 @@ class ModelSection(Section):
     inpaints: ClassVar[bool] = False  # whether a picture known in part can be completed
 
     @property
+    def players(self) -> tuple[str, ...]:
+        """Networks that may step alone while a training is paused."""
+        return self.networks
+
+    @property
     def learns_labels(self) -> bool:
         """Whether class labels are learned, so that a class can be asked for."""
         return bool(getattr(self, "labels", False))

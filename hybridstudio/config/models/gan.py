@@ -86,7 +86,8 @@ class GanConfig(ModelSection):
         if self.dropout and self.net == "residual":
             yield Problem("model.dropout", "the residual discriminator has none",
                           "set model.dropout = 0, or use spectral_norm")
-        if train.batch_size < 2 and self.net != "fully-connected":
+        if train.batch_size < 2 and self.net != "fully-connected" and not (
+                shape is not None and shape.is_points):
             yield Problem("train.batch_size", "batch normalisation needs at least 2 pictures")
         if shape is not None:
             yield from self._of_the_data(data, shape)
@@ -111,6 +112,9 @@ class GanConfig(ModelSection):
                           "set one of the two to 0 or false")
         penalties = [name for name in ("weight_clip", "gradient_penalty", "r1")
                      if getattr(self, name)]
+        if self.unroll and self.growing:
+            yield Problem("model.unroll", "layers that have not grown yet have nothing to look "
+                          "ahead with", "set model.unroll = 0 or model.growing = 0")
         if self.unroll and penalties:
             yield Problem("model.unroll", f"the steps looked ahead do not know {penalties[0]}",
                           f"set model.unroll = 0 or model.{penalties[0]} = 0")

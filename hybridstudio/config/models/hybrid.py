@@ -20,7 +20,7 @@ class HybridConfig(ModelSection):
     """A diffusion of few steps and a GAN that refines what it draws, in one pass."""
 
     title: ClassVar[str] = "Hybrid model"
-    networks: ClassVar[tuple[str, ...]] = ("refiner", "discriminator", "diffusion.unet")
+    networks: ClassVar[tuple[str, ...]] = ("refiner", "discriminator")
     samplers: ClassVar[tuple[str, ...]] = DdpmConfig.samplers
     guided: ClassVar[bool] = True
     adversarial: ClassVar[bool] = True
@@ -83,6 +83,11 @@ class HybridConfig(ModelSection):
         return self.diffusion.labels
 
     @property
+    def players(self) -> tuple[str, ...]:
+        """Both players, or the bridge where two finished models are joined."""
+        return ("bridge",) if self.mode == "pretrained" else self.networks
+
+    @property
     def levels(self) -> int:
         """The diffusion's number of noise levels T."""
         return self.diffusion.timesteps
@@ -105,11 +110,13 @@ class HybridConfig(ModelSection):
     def knobs(self) -> tuple[Knob, ...]:
         """Offer the hand-over, which may move after training, and a full drawing to compare."""
         levels = self.diffusion.timesteps
+        compare = (
+            Knob("compare", "Compare with", "Evaluations of the diffusion alone from the same "
+                 "noise, shown beside; 0 leaves it out", 0, 0, levels, 10, whole=True),)
         return (
             Knob("handover", "Hand-over k", "The noise level at which one stage hands over to the "
                  "other", self.handover, 1, levels, 10, whole=True),
-            Knob("compare", "Compare with", "Evaluations of the diffusion alone from the same "
-                 "noise, shown beside; 0 leaves it out", 0, 0, levels, 10, whole=True),
+            *(compare if self.mode != "pretrained" else ()),
         )
 
     def problems(self, data: DataConfig, shape: Shape | None,
@@ -118,6 +125,12 @@ class HybridConfig(ModelSection):
         for problem in self.diffusion.problems(data, shape, train):
             path = problem.path.replace("model.", "model.diffusion.", 1)
             yield Problem(path, problem.what, problem.fix)
+        if self.diffusion_from and self.diffusion == DdpmConfig():
+            return  # what it will be is known once the run that lends it was read
+        if self.mode == "truncated" and self.diffusion.predict == "eps":
+            yield Problem("model.diffusion.predict", "from pure noise ε tells nothing of the "
+                          "picture, which the GAN draws first in this mode",
+                          'set it to "v" or "x0", or take such a diffusion')
         levels = self.diffusion.timesteps
         if self.handover > levels:
             yield Problem("model.handover", f"is beyond the {levels} noise levels of the diffusion",
