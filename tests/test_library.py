@@ -18,7 +18,9 @@ def listed(window, qtbot, path):
     qtbot.waitUntil(lambda: path in window.library.entries, timeout=4000)
 
 
-def test_runs_are_listed_with_picture_state_and_share(window, qtbot, run):
+def test_runs_are_listed_with_picture_state_and_share(window, qtbot, request):
+    qtbot.waitUntil(lambda: not window.library.lane.busy)
+    run = request.getfixturevalue("run")  # only now: the first reading would find it
     assert not window.library._empty.isHidden()
     listed(window, qtbot, run)
     entry = window.library.entries[run]

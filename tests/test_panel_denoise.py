@@ -380,6 +380,14 @@ def test_keys_wheel_and_play_scrub(drawn, qtbot):
     assert slider.value() == 20
 
 
+def test_nothing_plays_on_a_page_that_is_left(drawn):
+    drawn.show()
+    drawn.timeline.toggle()
+    assert drawn.timeline.is_playing()
+    drawn.hide()
+    assert not drawn.timeline.is_playing()
+
+
 def test_rows_and_one_picture_enlarged(drawn, qtbot):
     drawn.bar.toggles["eps"].setChecked(False)
     assert drawn.view.rows == ("x_t", "x0")

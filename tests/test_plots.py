@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PySide6.QtCore import QEvent, QPointF
+from PySide6.QtCore import QEvent, QObject, QPointF
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 from scipy.signal import lfilter
 
@@ -139,6 +140,35 @@ def test_curves_are_made_once_and_fed(plot):
     assert item.getData()[0].size == 200
     low, high = plot._plot.vb.viewRange()[0]
     assert (low, high) == (10, 2000)
+
+
+def test_new_numbers_are_painted_once(plot, qtbot):
+    class Paints(QObject):
+        count = 0
+
+        def eventFilter(self, watched, event):
+            self.count += event.type() == QEvent.Type.Paint
+            return False
+
+    feed(plot, 100)
+    qtbot.wait(50)
+    paints = Paints()
+    plot._view.viewport().installEventFilter(paints)
+    for count in (150, 220, 300):
+        feed(plot, count)
+        qtbot.wait(50)
+    assert paints.count == 3
+
+
+def test_a_grid_is_painted_opaque_and_as_faint_as_before(plot):
+    feed(plot)
+    plot.grab()
+    _, grid, _ = plot._left._placed
+    line, canvas = QColor(theme.palette().line), QColor(theme.palette().canvas)
+    for pen, _, _ in grid:
+        assert pen.color().alpha() == 255
+        low, high = sorted((line.red(), canvas.red()))
+        assert low < pen.color().red() <= high
 
 
 def test_many_new_numbers_are_drawn_once(plot, monkeypatch, qtbot):

@@ -56,7 +56,7 @@ class LevelPage(QSplitter):
         """Take the next level; the one that the user looked at is shown as soon as it comes."""
         self._film.add(frame)
         self.timeline.set_steps(frame.steps, frame.step)
-        self.timeline.set_levels(list(self._film))
+        self.timeline.add_level(frame)
         if frame.step == frame.steps:
             self.levels.set_frames(list(self._film))
         wanted = self._wanted if self._wanted is not None else frame.steps // 3

@@ -151,8 +151,9 @@ class Library(QWidget):
             self.shipped.fill([self.entries[path] for path in order[0]])
             self.own.fill([self.entries[path] for path in order[1]])
             self.choose(wanted)
-        for path in self.entries:
-            self._put(self.entries[path])
+        for item in [*self.shipped.lines(), *self.own.lines()]:
+            if (entry := self.entries[item.data(ENTRY).path]) != item.data(ENTRY):
+                dress(item, entry)
         self._shipped_heading.setVisible(bool(event.shipped))
         self.shipped.setVisible(bool(event.shipped))
         self._empty.setVisible(not event.own)

@@ -39,8 +39,8 @@ class CurvePlot(QWidget):
     """A plot of named curves under a title and a legend whose entries switch them on and off.
 
     The mouse reads values off the curves; the wheel and dragging zoom and pan, a double click
-    shows everything again. New numbers are drawn `after` some ms: where two plots are fed at once,
-    they paint one after the other, and what else happens in the window comes between.
+    shows everything again. New numbers are drawn `after` some ms, so that a steady stream of them
+    costs little, and two plots that are fed at once paint one after the other.
     """
 
     def __init__(self, title: str, empty: str = "Nothing to show yet", log: bool = False,
@@ -74,7 +74,8 @@ class CurvePlot(QWidget):
         self._view.scene().sigMouseMoved.connect(self._point_at)
         self._view.viewport().installEventFilter(self)
 
-        self._later = QTimer(self, singleShot=True, interval=after)  # many numbers, one drawing
+        self._after = after
+        self._later = QTimer(self, singleShot=True)  # many numbers, one drawing
         self._later.timeout.connect(self.refresh)
         self._legend = Flow()
         self._readout = theme.say(QLabel(), "muted")
@@ -119,17 +120,18 @@ class CurvePlot(QWidget):
         `colour` is a place in the palette's series, or a colour by name that never changes. One
         that is not smoothed stays as it was measured, whatever the others do.
         """
-        if name not in self._curves:
+        is_new = name not in self._curves
+        if is_new:
             place = len(self._curves) if colour is None else colour
             self._curves[name] = self._added(Line(label or name, place, is_smoothed))
         if self._curves[name].take(steps, seconds, values):
-            self._draw_soon()
+            self._draw_soon(at_once=is_new)
 
     def keep(self, names: Sequence[str]) -> None:
         """Take away every curve but these."""
         for name in [name for name in self._curves if name not in names]:
             self._drop(name)
-            self._draw_soon()
+            self._draw_soon(at_once=True)
 
     def clear(self) -> None:
         """Take all curves and marks away, and show everything that comes next."""
@@ -231,9 +233,9 @@ class CurvePlot(QWidget):
         curve.chip.hide()
         curve.chip.deleteLater()
 
-    def _draw_soon(self) -> None:
-        if not self._later.isActive():  # else a steady stream would put it off for ever
-            self._later.start()
+    def _draw_soon(self, at_once: bool = False) -> None:
+        if at_once or not self._later.isActive():  # else a steady stream puts it off for ever
+            self._later.start(0 if at_once else self._after)
 
     def refresh(self) -> None:
         """Fit the view to the curves, unless the user has zoomed, and draw what can be seen."""
@@ -253,6 +255,7 @@ class CurvePlot(QWidget):
             curve.draw(self._against, low, high, self._log, self._weight, columns)
         self._place_marks()
         self._tell(self._at)
+        self._view.scene().prepareForPaint()  # else painting finds new ranges and is done twice
 
     def _take_axis(self, log: bool) -> None:
         if log != self._log:
@@ -264,8 +267,7 @@ class CurvePlot(QWidget):
         """Set the view's range so that all of the curves is seen."""
         along = [curve.x(self._against) for curve in on]
         low, high = min(x[0] for x in along), max(x[-1] for x in along)
-        spans = [found for curve in on
-                 if (found := span(curve.values, self._log)) is not None]
+        spans = [found for curve in on if (found := span(curve.values, self._log)) is not None]
         bottom = min((found[0] for found in spans), default=0.0)
         top = max((found[1] for found in spans), default=1.0)
         margin = 0.06 * (top - bottom) or 0.1 * abs(top) or 0.5
@@ -298,7 +300,7 @@ class CurvePlot(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep the empty text in the middle; a double click shows all, leaving ends the readout."""
         if event.type() == QEvent.Type.Resize:
-            self._draw_soon()
+            self._draw_soon(at_once=True)
             self._empty.setGeometry(self._view.rect().adjusted(24, 0, -24, 0))
         elif event.type() == QEvent.Type.MouseButtonDblClick:
             self._fit()
@@ -310,8 +312,7 @@ class CurvePlot(QWidget):
     def _point_at(self, place: QPointF) -> None:
         """Read the curves off at the sample nearest to the mouse."""
         at = float(self._plot.vb.mapSceneToView(place).x())
-        first = next((curve for curve in self._curves.values()
-                      if curve.is_on), None)
+        first = next((curve for curve in self._curves.values() if curve.is_on), None)
         if first is None or not self._plot.vb.sceneBoundingRect().contains(place):
             return
         index = nearest(first.x(self._against), at)

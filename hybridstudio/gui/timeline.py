@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QHideEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -118,6 +118,10 @@ class Timeline(QWidget):
         """Draw the noise level of frames under the slider."""
         self.curve.set_levels(frames, self.slider.maximum())
 
+    def add_level(self, frame: Frame) -> None:
+        """Draw the noise level of a further frame; one that is not later begins anew."""
+        self.curve.add_level(frame, self.slider.maximum())
+
     def show_step(self, step: int) -> None:
         """Move to a step without telling."""
         self._quiet = True
@@ -164,6 +168,11 @@ class Timeline(QWidget):
             self._timer.stop()
             self._show_playing(False)
 
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Play for nobody but those who look."""
+        self.stop()
+        super().hideEvent(event)
+
     def is_playing(self) -> bool:
         """Return whether it plays."""
         return self._timer.isActive()
@@ -208,6 +217,14 @@ class Curve(QWidget):
     def set_levels(self, frames: Sequence[Frame], steps: int) -> None:
         """Take the noise level of each frame; `steps` is where the axis ends."""
         self._levels = [(frame.step, frame.noise, frame.log_snr) for frame in frames]
+        self._steps = steps
+        self.update()
+
+    def add_level(self, frame: Frame, steps: int) -> None:
+        """Take the noise level of a further frame; one that is not later begins anew."""
+        if self._levels and frame.step <= self._levels[-1][0]:
+            self._levels.clear()
+        self._levels.append((frame.step, frame.noise, frame.log_snr))
         self._steps = steps
         self.update()
 

@@ -32,8 +32,10 @@ class TrainView(QWidget):
         super().__init__(parent)
         self._run: Run | None = None
         self._films: list[tuple[int, Path]] = []
-        self.first = GroupPlot(0, "The curves begin with the first points of the training")
-        self.second = GroupPlot(1, after=50)
+        # Twice a second is enough to follow; what is drawn more often slows the training.
+        self.first = GroupPlot(0, "The curves begin with the first points of the training",
+                               after=400)
+        self.second = GroupPlot(1, after=650)
         plots = QSplitter(Qt.Orientation.Vertical)
         plots.setChildrenCollapsible(False)
         for plot in (self.first, self.second):

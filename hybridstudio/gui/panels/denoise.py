@@ -279,7 +279,7 @@ class DenoisePanel(Panel):
         if self._film.rows != rows:
             self._offer_rows()
         self.timeline.set_steps(self._film.steps, frame.step)
-        self.timeline.set_levels(list(self._film))
+        self.timeline.add_level(frame)
         if is_first:
             self._show_state()
         if self.timeline.is_playing():

@@ -32,6 +32,7 @@ SETTLED = 1000  # ms after which what was asked may have happened
 LONGER = 1.5  # times as many steps
 STOPPING = "Stopping, and saving"
 
+
 class TrainPanel(Panel):
     """Curves, previews and numbers of a run, and what steers its training."""
 
@@ -170,6 +171,8 @@ class TrainPanel(Panel):
 
     def tick(self) -> None:
         """Take what the folder has that is new; a timer calls this while the panel is visible."""
+        if self.window().isMinimized():
+            return
         following = self._following
         if following is None:
             if self._awaited is None:
