@@ -18,20 +18,23 @@ from hybridstudio.errors import UsageError
 from hybridstudio.messages import Draw, Request, Resume, Score, Train
 
 
-def as_command(request: Request, *, out: str | None = None, image: str = "IMAGE.png") -> str:
+def as_command(request: Request, *, out: str | None = None, image: str = "IMAGE.png",
+               mask: str = "MASK.png") -> str:
     """Return the command line that does the same as a request, quoted for the shell.
 
     `out` is the file that drawing writes (default samples.png, or denoise.gif where the frames are
-    asked for). `image` names the file that holds `request.image`, which a request does not know.
+    asked for). `image` and `mask` name the files that hold `request.image` and `request.mask`,
+    which a request does not know.
     Returns "" for a request that no command makes.
     """
-    words = words_of(request, out=out, image=image)
+    words = words_of(request, out=out, image=image, mask=mask)
     if os.name == "nt":
         return subprocess.list2cmdline(words)
     return shlex.join(words)
 
 
-def words_of(request: Request, *, out: str | None = None, image: str = "IMAGE.png") -> list[str]:
+def words_of(request: Request, *, out: str | None = None, image: str = "IMAGE.png",
+             mask: str = "MASK.png") -> list[str]:
     """Return the words of `as_command`, unquoted; [] for a request that no command makes."""
     match request:
         case Train():
@@ -42,8 +45,10 @@ def words_of(request: Request, *, out: str | None = None, image: str = "IMAGE.pn
             words = ["denoise", *_draw(request, out or "denoise.gif")]
             if request.image is not None:
                 words += ["--image", image]
+            if request.mask is not None:
+                words += ["--mask", mask]
             words += _option("--from-step", request.from_step)
-        case Draw(image=None, from_step=None):
+        case Draw(image=None, from_step=None, mask=None):
             words = ["sample", *_draw(request, out or "samples.png")]
             words += _option("--batch", request.batch if request.batch != Draw.batch else None)
         case Score():
@@ -112,8 +117,6 @@ def _score(request: Score) -> list[str]:
     words += _option("--metrics", ",".join(request.metrics) if request.metrics else None)
     for name in ("split", "sampler", "nfe", "eta", "guidance", "seed", "step"):
         words += _option(f"--{name}", getattr(request, name))
-    for name, value in request.knobs.items():
-        words += ["--knob", f"{name}={value}"]
     for name, value in request.knobs.items():
         words += ["--knob", f"{name}={value}"]
     words += _option("--weights", request.weights if request.weights != "ema" else None)

@@ -406,7 +406,9 @@ def test_sample_writes_a_sheet_that_carries_its_settings(play, run_folder):
     settings = pictures.read_settings(Path("x.png"))
     assert settings is not None
     assert (settings["run"], settings["seed"], settings["sampler"]) == ("tiny", 4, "ddim")
-    assert (settings["nfe"], settings["label"]) == (20, 0)
+    assert (settings["nfe"], settings["label"]) == (50, 0)
+    assert (settings["eta"], settings["guidance"]) == (0.0, 1.0)  # as the run says
+    assert "step" not in settings  # it has no checkpoint
 
 
 def test_sample_writes_a_folder(play, run_folder):
@@ -579,6 +581,27 @@ def test_points_are_written_as_numbers_or_as_their_cloud(capsys, play, home):
 def test_pictures_are_no_points(capsys, run_folder):
     assert cli.main(["sample", "tiny", "--out", "x.csv"]) == 2
     assert "draws pictures" in capsys.readouterr().err
+
+
+def test_a_borrowed_part_is_not_changed_by_hand(capsys, play, home):
+    asked = play(training)
+    named = ["train", "hybrid-mnist", "--set", "model.diffusion_from=ddpm-mnist"]
+    assert cli.main([*named, "--set", "model.diffusion.width=64"]) == 2
+    assert "is taken whole from ddpm-mnist" in capsys.readouterr().err
+    assert not asked
+
+
+def test_a_picture_tells_what_was_left_to_the_run(play, home):
+    folder = made(home, "vae", "vae")
+    saved = runs.checkpoint_path(folder, 70)
+    saved.mkdir(parents=True)
+    (saved / "manifest.json").write_text("{}")
+    play(one_pass)
+    assert cli.main(["sample", "vae", "--out", "x.png"]) == 0
+    knobs = {knob.name: knob.default for knob in runs.read(folder).config.model.knobs()}
+    settings = pictures.read_settings(Path("x.png"))
+    assert settings["knobs"] == knobs
+    assert settings["step"] == 70
 
 
 def test_a_player_steps_alone_while_its_training_is_paused(capsys, home):

@@ -1,6 +1,7 @@
 import shlex
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 import hybridstudio
 from hybridstudio import cli, commands, config, paths, presets, runs
 from hybridstudio.commands import as_command
-from hybridstudio.config import RunConfig, with_values
-from hybridstudio.messages import Browse, Draw, Noise, Probe, Resume, Train
+from hybridstudio.config import RunConfig, parse, with_values
+from hybridstudio.messages import Browse, Draw, Noise, Probe, Resume, Score, Train
 
 
 @pytest.fixture
@@ -107,6 +108,22 @@ def test_a_drawing_from_a_picture_round_trips(asked, run, tmp_path, monkeypatch)
     assert np.array_equal(found.image, pixels)
     assert found.from_step == 400
     assert "x.webp" in line
+    white = replace(request, from_step=None, mask=np.ones((8, 8), bool))
+    Image.fromarray(np.full((8, 8), 255, np.uint8)).save(tmp_path / "mask.png")
+    found = asked(as_command(white, image=str(tmp_path / "a picture.png"),
+                             mask=str(tmp_path / "mask.png")))
+    assert found.mask.all()
+    assert found.from_step is None
+
+
+def test_a_scoring_round_trips(asked, run):
+    request = Score(run, count=9, metrics=("fid", "kid"), sampler="ddim", nfe=7)
+    assert asked(as_command(request)) == request
+    vae = run.with_name("a vae")
+    runs.create(vae, parse({"model": {"family": "vae"}}))
+    request = Score(vae, knobs={"temperature": 0.5})
+    assert as_command(request).count("--knob") == 1
+    assert asked(as_command(request)) == request
 
 
 def test_a_shipped_model_goes_by_its_name(tmp_path, monkeypatch):

@@ -105,6 +105,26 @@ def test_finding_a_setting_shows_it_alone(form):
     assert not editor(form, "train.betas").isVisible()
 
 
+def test_what_means_nothing_as_things_stand_is_left_out(form):
+    form.set_config(configs.parse({"model": {
+        "family": "hybrid", "diffusion_from": "ddpm-mnist", "mode": "separate"}}))
+    form.show()
+
+    def shows(part):
+        return editor(form, f"model.{part}.width").isVisible()
+
+    assert (shows("diffusion"), shows("gan")) == (False, False)
+    form._find.setText("width")
+    assert (shows("diffusion"), shows("gan")) == (False, False)
+    form._find.clear()
+    typed(form, "model.diffusion_from", "")
+    assert form.config() is not None
+    assert (shows("diffusion"), shows("gan")) == (True, False)
+    typed(form, "model.diffusion_from", "ddpm-mnist")
+    assert form.config() is not None
+    assert not shows("diffusion")
+
+
 # --- what is wrong ----------------------------------------------------------------------------
 
 

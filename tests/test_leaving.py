@@ -1,5 +1,6 @@
 """Closing the window at any moment, and what it remembers."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -9,12 +10,15 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from hybridstudio import paths
+from hybridstudio.config import RunConfig
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import leaving, menus
+from hybridstudio.gui.cannedrun import write_run
 from hybridstudio.gui.settings import LAYOUT_VERSION, Settings
 from hybridstudio.gui.window import Window
 from hybridstudio.messages import (
     Draw,
+    Resume,
     Started,
     Train,
 )
@@ -80,6 +84,20 @@ def test_keep_running_in_its_own_process(window, qtbot, canned, monkeypatch, beg
     assert options["start_new_session"]
     assert (out / "log.txt").exists()
     leaving._children.clear()
+
+
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_what_goes_on_ends_where_it_was_asked_to(tmp_path, monkeypatch, is_saved):
+    asked = []
+    monkeypatch.setattr(leaving.commands, "words_of",
+                        lambda request: asked.append(request) or [])
+    write_run(tmp_path / "run", steps=1000)
+    if not is_saved:
+        shutil.rmtree(tmp_path / "run" / "checkpoints")
+    with pytest.raises(StudioError):
+        leaving.keep_running(Train(RunConfig(), tmp_path / "run", 7, 9.0))
+    # What is left of a budget lies in the checkpoint.
+    assert asked == [Resume(tmp_path / "run", 7, None if is_saved else 9.0)]
 
 
 def test_a_save_that_fails_brings_the_window_back(window, qtbot, canned, begin):

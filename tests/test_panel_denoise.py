@@ -1,6 +1,7 @@
 import json
 import shutil
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -515,6 +516,29 @@ def test_the_panel_may_be_closed_while_it_exports(panel, run, tmp_path, qtbot):
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     qtbot.wait(20)
     assert not list(tmp_path.glob("*.webp*"))
+
+
+def test_an_export_that_replaces_another_waits_for_it_outside_the_window(drawn, tmp_path, qtbot):
+    begun = time.monotonic()
+    for _ in range(3):
+        drawn.export.write("npz", tmp_path / "a.npz", overwrite=True)
+    assert time.monotonic() - begun < 0.3
+    told = []
+    drawn.export.written.connect(told.append)
+    qtbot.waitUntil(lambda: not drawn.export.is_writing(), timeout=5000)
+    assert told == [tmp_path / "a.npz"]
+    assert [path.name for path in tmp_path.glob("*npz*")] == ["a.npz"]
+
+
+def test_settings_dropped_where_no_run_is_open_are_told_of(panel):
+    panel.restore({"run": "another", "seed": 12})
+    assert "No run is open" in panel.notice.text
+
+
+def test_a_picture_tells_the_checkpoint_that_was_the_newest(drawn, run):
+    newest = max(runs.read(run).checkpoints)
+    assert drawn.form.settings().step is None
+    assert drawn._material()["settings"]["step"] == newest
 
 
 def test_a_cancelled_export_leaves_nothing(drawn, tmp_path, qtbot):

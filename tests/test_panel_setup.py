@@ -8,7 +8,7 @@ from PySide6.QtGui import QGuiApplication
 
 from hybridstudio import config as configs
 from hybridstudio import paths, presets, runs
-from hybridstudio.config import RunConfig
+from hybridstudio.config import DdpmConfig, RunConfig
 from hybridstudio.errors import StudioError
 from hybridstudio.gui.panels import setup
 from hybridstudio.gui.panels.setup import SetupPanel, roughly
@@ -211,11 +211,11 @@ def test_a_faulty_file_opens_as_far_as_it_is_right(panel, tmp_path):
     assert panel.form.config().train.steps == 55
 
 
-def test_a_model_without_a_family_is_told(panel, tmp_path):
-    file = tmp_path / "bad.toml"
+def test_a_model_without_a_family_is_a_diffusion(panel, tmp_path):
+    file = tmp_path / "plain.toml"
     file.write_text("[model]\nwidth = 32\n[train]\nsteps = 55\n", encoding="utf-8")
     panel.open_file(file)
-    assert "which family" in panel.form._across.text()
+    assert panel.form.config().model == DdpmConfig(width=32)
     assert panel.form._rows["train.steps"].editor.read() == 55
 
 

@@ -228,6 +228,17 @@ def test_drawing_now_can_be_cancelled_beside_a_training(panel, run):
         assert panel.controls.sample.text() == "Cancel drawing"
 
 
+def test_a_training_that_begins_while_pictures_are_drawn_is_heard(panel, run):
+    panel.show_run(run)
+    panel.controls.sample.click()
+    panel.on_event(Started(f"Drawing from {run.name}", run, "cpu", {}))
+    assert panel._started is None
+    panel.on_event(Started(run.name, run, "cpu", {}))  # resumed meanwhile
+    assert panel._started == run
+    panel.on_event(Done("finished", {"count": 36}))
+    assert panel._started == run
+
+
 def test_another_run_gives_up_what_was_drawn_of_the_first(panel, run, tmp_path):
     other = tmp_path / "other"
     write_run(other, steps=1000, total=2000)

@@ -211,9 +211,25 @@ def test_who_is_replaced_hears_that_its_work_ended(window, qtbot):
     qtbot.waitUntil(lambda: bool(heard))
     window.ask(Draw(Path("x")), window.panels["train"])
     gate.set()
-    assert heard[-1] == Done("stopped")
+    assert heard[-1] == Done("stopped", {"count": 0})
     qtbot.waitUntil(lambda: not window.is_working)
     assert len(heard) == 2
+
+
+def test_a_drawing_elsewhere_takes_the_place_of_one_beside_a_training(window, qtbot, slow, run):
+    train = window.panels["train"]
+    with runs.lock(run):
+        window.choose(run)
+        window.show_page("train")
+        train.on_event(Started(run.name, run, "cpu"))
+        train.controls.sample.click()
+        qtbot.waitUntil(lambda: window.interactive.state == "running")
+        assert train.controls.sample.text() == "Cancel drawing"
+        window.ask(Draw(run), window.panels["denoise"])
+        assert train.controls.sample.text() == "Sample now"
+        assert train._started == run  # the training goes on
+        slow.set()
+        qtbot.waitUntil(lambda: not window.is_working)
 
 
 @pytest.fixture

@@ -62,6 +62,7 @@ def sample(
         folder, count or (POINTS if is_points else PICTURES), sampler, nfe, eta, guidance, seed,
         _index(label, config), weights, step, knobs=_knobs(knobs, config), frames=False,
         batch=batch, device=device)
+    settings = _settings(request, runs.read(folder))  # before: it may go on training meanwhile
     watched = watch.run(request, screen)
     if watched.done is None:
         return _cancelled(watched.code, screen)
@@ -71,7 +72,7 @@ def sample(
     if points is not None and out.suffix.lower() != ".png":
         _write_points(out, points, force)
     else:
-        pictures.write_samples(out, watched.done.images, _settings(request, result), force)
+        pictures.write_samples(out, watched.done.images, settings, force)
     screen.say(f"{_drawn(result, config)} → {out}", "bold")
     screen.result({**result, "out": str(out)})
     return 0
@@ -133,6 +134,7 @@ def denoise(
         mask=_mask(mask, config))
     is_strip = out.suffix.lower() == ".png"
     moments = Moments(frames or (STRIP if is_strip else ANIMATION))
+    settings = _settings(request, runs.read(folder))
     watched = watch.run(request, screen, moments.see)
     if watched.done is None:
         return _cancelled(watched.code, screen)
@@ -140,7 +142,7 @@ def denoise(
     result = dict(watched.done.result)
     zoom = zoom or max(1, -(-64 // shown[0].shape[1]))
     if is_strip:
-        pictures.write_png(out, pictures.strip(shown, zoom), _settings(request, result), force)
+        pictures.write_png(out, pictures.strip(shown, zoom), settings, force)
     else:
         columns = len(shown[0]) // moments.rows_shown if rows == "all" else None
         pages = (pictures.sheet(images, columns, zoom) for images in shown)
@@ -282,12 +284,18 @@ def _write_points(out: Path, points: Points, force: bool) -> None:
             np.savetxt(file, points, fmt="%.9g", delimiter=",", header="x,y", comments="")
 
 
-def _settings(request: Draw, result: Mapping[str, Any]) -> dict[str, Any]:
-    """Gather what a PNG carries, so that dropping it on the window brings everything back."""
-    asked = {name: getattr(request, name) for name in pictures.SETTINGS if hasattr(request, name)}
-    asked["knobs"] = dict(request.knobs) or None
-    told = {name: result[name] for name in pictures.SETTINGS if name in result}
-    return {**asked, **told, "run": request.run.name}
+def _settings(request: Draw, run: runs.Run) -> dict[str, Any]:
+    """Gather what a PNG carries, so that dropping it on the window brings everything back.
+
+    What was left to the run is told as it stands now: its own settings, its newest checkpoint.
+    """
+    config = run.config
+    usual = {"sampler": config.sampler, "nfe": config.nfe, "eta": config.sample.eta,
+             "guidance": config.sample.guidance, "step": max(run.checkpoints, default=None)}
+    asked = {name: value for name in pictures.SETTINGS
+             if (value := getattr(request, name, None)) is not None}
+    knobs = {knob.name: knob.default for knob in config.model.knobs()} | dict(request.knobs)
+    return {**usual, **asked, "knobs": knobs or None, "run": run.name}
 
 
 def _drawn(result: Mapping[str, Any], config: RunConfig) -> str:

@@ -45,10 +45,10 @@ def step(
     """Let one network alone learn while a training is paused, to see what that does."""
     screen, folder = screen_of(context), _under_way(run)
     model = runs.read(folder).config.model
-    if network not in model.networks:
-        close = difflib.get_close_matches(network, model.networks, n=1, cutoff=0.5)
-        raise UsageError(f"There is no network {network}",
-                         f"a {model.family} learns with {', '.join(model.networks)}",
+    if network not in model.players:
+        close = difflib.get_close_matches(network, model.players, n=1, cutoff=0.5)
+        raise UsageError(f"There is no network {network} to learn alone",
+                         f"this {model.family} learns with {', '.join(model.players)}",
                          f"did you mean {close[0]}?" if close else "")
     if not runs.is_paused(folder):
         raise UsageError(f"{folder.name} is not paused", "all its networks learn by turns",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,9 @@ def train(
     _one_end(steps, budget)
     chosen = presets.find(preset)
     if values:
-        chosen = config.with_values(chosen, dict(config.assignment(text) for text in values))
+        changes = dict(config.assignment(text) for text in values)
+        chosen = config.with_values(chosen, changes)
+        _refuse_what_is_taken(chosen, changes)
     folder = out.expanduser() if out is not None else runs.new_path(chosen.name)
     _refuse_a_run(folder)
     request = Train(chosen, folder, steps, budget, device, data_root)
@@ -63,6 +66,16 @@ def _one_end(steps: int | None, budget: float | None) -> None:
     if steps is not None and budget is not None:
         raise UsageError("--steps and --budget were both given", "each says when training ends",
                          "give one of them")
+
+
+def _refuse_what_is_taken(chosen: config.RunConfig, paths: Iterable[str]) -> None:
+    """Refuse to change a part of the model that comes whole from another run."""
+    for part, lender in chosen.model.borrows().items():
+        for path in paths:
+            if path.startswith(f"model.{part}."):
+                raise UsageError(f"--set {path} would change nothing",
+                                 f"model.{part} is taken whole from {lender}",
+                                 "leave it out, or take another run's")
 
 
 def _refuse_a_run(folder: Path) -> None:

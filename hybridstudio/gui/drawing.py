@@ -56,6 +56,14 @@ class DrawSettings:
                     self.step, said("image"), said("from_step") if self.image is not None else None,
                     frames=True, knobs=dict(self.knobs))
 
+    def settled(self, run: Run) -> DrawSettings:
+        """Return these settings with the checkpoint that the newest is now.
+
+        A run that trains is drawn from as it stands, which no checkpoint holds.
+        """
+        is_open = self.step is None and run.state != "training" and run.checkpoints
+        return replace(self, step=max(run.checkpoints)) if is_open else self
+
     def told(self, run: Run) -> dict[str, Any]:
         """Return the settings that a picture's file carries."""
         asked = offers(run) | {"sampler", "nfe", "seed", "count", "weights", "step"}

@@ -68,7 +68,7 @@ class ExportButton(QToolButton):
                  kinds=[f"{words} (*{ending})"], save_as=name.replace("+", "p") + ending)
 
     def write(self, kind: str, path: Path, overwrite: bool = False) -> None:
-        """Write an export in a thread; another one that is still being written is given up."""
+        """Write an export in a thread, once another that is being written has been given up."""
         self.cancel()
         material = self._material()
         frames = list(material["film"])  # frozen records: safe to read in the thread
@@ -90,11 +90,14 @@ class ExportButton(QToolButton):
                 check()
                 yield films.page(frames[place], rows, only)
 
-        self._writer = Writer(work, self)
+        before, self._writer = self._writer, Writer(work, self)
         self._writer.written.connect(lambda: self.written.emit(path))
         self._writer.failed.connect(self.failed)
         self._writer.finished.connect(self._ended)
-        self._writer.start()
+        if before is not None:  # both may mean the same file
+            before.finished.connect(self._writer.start)
+        else:
+            self._writer.start()
         self._show_state()
 
     def cancel(self) -> None:
@@ -104,7 +107,7 @@ class ExportButton(QToolButton):
 
     def is_writing(self) -> bool:
         """Return whether a file is being written."""
-        return self._writer is not None and self._writer.isRunning()
+        return self._writer is not None
 
     def _ended(self) -> None:
         if self.sender() is self._writer:

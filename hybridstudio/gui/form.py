@@ -194,9 +194,12 @@ class ConfigForm(QWidget):
         except ConfigError as error:
             faults += error.problems
         self._config = None if faults else config
+        if not faults:
+            self._leave_out(config.model.idle())
         self.problems = tuple(faults)
         owners = [(self._owner(fault), fault) for fault in faults]
-        across = [fault for owner, fault in owners if owner not in self._rows]
+        across = [fault for owner, fault in owners
+                  if owner not in self._rows or self._rows[owner].is_idle]
         named = {word.strip(".") for fault in faults for word in re.findall(r"[\w.]+", fault.what)}
         self._across.setText("\n".join(sentence(fault) for fault in across))
         self._across.setVisible(bool(across))
@@ -275,7 +278,12 @@ class ConfigForm(QWidget):
                 widget.installEventFilter(self)
                 widget.setProperty("field", path)
         self._scroll.setWidget(page)
+        self._leave_out(self._base.model.idle())
         self._shown = self._snapshot()
+
+    def _leave_out(self, beginnings: tuple[str, ...]) -> None:
+        for group in self._groups:
+            group.leave_out(beginnings)
 
     def _show_matching(self, words: str) -> None:
         for group in self._groups:

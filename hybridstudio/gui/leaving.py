@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 import hybridstudio
-from hybridstudio import commands
+from hybridstudio import commands, runs
 from hybridstudio.errors import StudioError, translate
 from hybridstudio.gui.jobs import Lane
 from hybridstudio.messages import Notice, Resume, Train
@@ -144,7 +144,9 @@ def keep_running(request: Train | Resume) -> None:
     """
     run = request.out if isinstance(request, Train) else request.run
     if isinstance(request, Train) and (run / "run.toml").exists():
-        request = Resume(run, device=request.device, data_root=request.data_root)
+        # A checkpoint knows what is left of the budget; given anew, it would begin again.
+        budget = None if runs.read(run).checkpoints else request.budget
+        request = Resume(run, request.steps, budget, request.device, request.data_root)
     words = commands.words_of(request)[1:]
     if not words:
         raise StudioError(f"{run.name} cannot go on in a process of its own",

@@ -46,6 +46,7 @@ class Row:
         self.leaf = leaf
         self.is_changed = False
         self.is_folded = False
+        self.is_idle = False  # it means nothing as the other fields stand
         self.editor: Editor = editor_for(leaf, choices)
         assert isinstance(self.editor, QWidget)
         self.widget: QWidget = self.editor
@@ -81,8 +82,8 @@ class Row:
         return (self.label, self.widget, *self.widget.findChildren(QWidget))
 
     def fold(self, folded: bool) -> None:
-        """Show or hide the whole row."""
-        self.is_folded = folded
+        """Show or hide the whole row; one that means nothing stays hidden."""
+        self.is_folded = folded = folded or self.is_idle
         for widget in self.widgets():
             widget.setVisible(not folded)
         self.fault.setVisible(bool(self.fault.text()) and not folded)
@@ -119,6 +120,7 @@ class Group(QWidget):
     def __init__(self, section: Section, rows: list[Row]) -> None:
         super().__init__()
         self._rows = rows
+        self._words = ""  # that are looked for
         self._more = QToolButton()
         self._more.setText("More")
         self._more.setCheckable(True)
@@ -149,6 +151,16 @@ class Group(QWidget):
         self._more.setVisible(any(row.leaf.advanced for row in rows))
         self._unfold(False)
 
+    def leave_out(self, beginnings: tuple[str, ...]) -> None:
+        """Hide the fields whose paths begin like this, and the section where those are all."""
+        idle = [row.leaf.path.startswith(beginnings) for row in self._rows]
+        if idle == [row.is_idle for row in self._rows]:
+            return
+        for row, is_idle in zip(self._rows, idle, strict=True):
+            row.is_idle = is_idle
+        self._more.setVisible(any(row.leaf.advanced and not row.is_idle for row in self._rows))
+        self.show_matching(self._words)
+
     def open_for_faults(self) -> None:
         """Lay the advanced fields open if one of them has a fault."""
         if any(row.leaf.advanced and row.fault.text() for row in self._rows):
@@ -156,12 +168,13 @@ class Group(QWidget):
 
     def show_matching(self, words: str) -> None:
         """Show only fields that have all of these words; none shows the section as usual."""
+        self._words = words
         wanted = words.lower().split()
         for row in self._rows:
             text = f"{label_of(row.leaf)} {row.leaf.path} {row.leaf.says}".lower()
             folded = row.leaf.advanced and not self._more.isChecked()
             row.fold(not all(word in text for word in wanted) if wanted else folded)
-        self.setVisible(not all(row.is_folded for row in self._rows))
+        self.setVisible(not all(row.is_folded if wanted else row.is_idle for row in self._rows))
 
     def _unfold(self, is_open: bool) -> None:
         theme.set_icon(self._more, "down" if is_open else "right")

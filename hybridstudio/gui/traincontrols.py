@@ -82,7 +82,7 @@ class TrainControls(QWidget):
             if button.isVisibleTo(self) != shown:
                 button.setVisible(shown)
         self.sample.setEnabled(not is_cancelling)
-        self._offer_steps(run.config.model.networks if run.config.model.adversarial else ())
+        self._offer_steps(run.config.model.players if run.config.model.adversarial else ())
         self.alone.setVisible(training and is_paused and bool(self._players))
         _name(self.pause, *(("Continue", "play") if is_paused else ("Pause", "pause")))
         _name(self.sample, *(("Cancel drawing", "close") if is_drawing else (

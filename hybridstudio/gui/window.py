@@ -241,7 +241,8 @@ class Window(QMainWindow):
         lane = self.work[WORK[type(request)]]
         before = self._askers.get(lane)
         if lane.busy and before is not None and before is not asker:
-            before.on_event(Done("stopped"))  # it hears no more of its own work
+            # It hears no more of its own work; the count tells it from the end of a training.
+            before.on_event(Done("stopped", {"count": 0}))
         self._askers[lane] = asker
         lane.submit(request)
 

@@ -33,23 +33,29 @@ class Writer(QThread):
         self._outcome: StudioError | None = None
         self._is_done = False
         self.finished.connect(self._tell)
-        parent.destroyed.connect(self.cancel)
+        self._is_unwanted = False
+        parent.destroyed.connect(self.end)
         if (app := QCoreApplication.instance()) is not None:
-            app.aboutToQuit.connect(self.cancel)
+            app.aboutToQuit.connect(self.end)
 
     def check(self) -> None:
         """Raise Cancelled if the file is not wanted any more."""
-        if self.isInterruptionRequested():
+        if self._is_unwanted:
             raise Cancelled
 
     def cancel(self) -> None:
-        """Give the file up and wait until its part has been removed."""
-        self.requestInterruption()
+        """Give the file up, begun or not; `finished` tells when its part has been removed."""
+        self._is_unwanted = True
+
+    def end(self) -> None:
+        """Give the file up and wait, as only the end of the program or of the parent does."""
+        self.cancel()
         self.wait()
 
     def run(self) -> None:
         """Do the work; what is raised is told, never lost."""
         try:
+            self.check()
             self._work(self.check)
             self._is_done = True
         except Cancelled:

@@ -65,6 +65,10 @@ class ModelSection(Section):
         """Return the runs whose networks are taken, by the part of the model that takes them."""
         return {}
 
+    def idle(self) -> tuple[str, ...]:
+        """Return the beginnings of the paths that mean nothing now, as in a part that is taken."""
+        return tuple(f"model.{part}." for part in self.borrows())
+
     def problems(self, data: DataConfig, shape: Shape | None,
                  train: TrainConfig) -> Iterator[Problem]:
         """Tell every reason why this cannot be learned; `shape` is None until data are open."""

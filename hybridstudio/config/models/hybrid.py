@@ -107,6 +107,10 @@ class HybridConfig(ModelSection):
         lenders = {"diffusion": self.diffusion_from, "gan": self.gan_from}
         return {part: name for part, name in lenders.items() if name}
 
+    def idle(self) -> tuple[str, ...]:
+        """Only `pretrained` has a GAN of another run; the other modes have players of their own."""
+        return (*super().idle(), *(() if self.mode == "pretrained" else ("model.gan.",)))
+
     def knobs(self) -> tuple[Knob, ...]:
         """Offer the hand-over, which may move after training, and a full drawing to compare."""
         levels = self.diffusion.timesteps

@@ -163,6 +163,8 @@ class DenoisePanel(Panel):
         What cannot be meant for this run is left as it is, numbers are brought within their limits.
         """
         if self._run is None:
+            self.notice.tell(Notice("A picture's settings were dropped", "no run is open to take "
+                                    "them", "choose one in the library and drop it again"))
             return
         self.form.apply(self.form.settings().restored(settings, self._run))
         self._redraw.stop()  # a dropped file never starts anything
@@ -233,7 +235,8 @@ class DenoisePanel(Panel):
         match event:
             case Started():
                 self._film.clear()
-                self._drawn = self._asked
+                asked, run = self._asked, self._run
+                self._drawn = asked.settled(run) if asked and run else asked
                 self._is_drawing = True
                 self.show_error(None)
                 self.notice.hide()

@@ -140,7 +140,7 @@ class TrainPanel(Panel):
         path = self._path()
         if isinstance(event, Started):
             self._device = event.device or self._device
-            if self._asked is None and event.run is not None:
+            if event.run is not None and event.what == event.run.name:  # no drawing: a training
                 self._started, self._pending = event.run.absolute(), ""
                 self.show_error(None)
                 if event.run == self._chosen:
