@@ -13,6 +13,7 @@ from PIL import Image
 
 import hybridstudio
 from hybridstudio import cli, doctor, paths, pictures, presets, runs
+from hybridstudio.cli import look
 from hybridstudio.config import RunConfig, known, parse, with_values
 from hybridstudio.errors import StudioError
 from hybridstudio.messages import (
@@ -737,3 +738,46 @@ def test_bench_is_a_process_of_its_own(monkeypatch):
     assert cli.main(["bench", "scrub", "--seconds", "5", "--json"]) == 3
     assert called == [[sys.executable, "-m", "hybridstudio.bench", "scrub", "--seconds", "5",
                        "--json"]]
+
+
+def test_the_help_of_a_bench_is_its_own(capsys, monkeypatch):
+    called = []
+
+    def call(words, check):
+        called.append(words[3:])
+        return subprocess.CompletedProcess(words, 0)
+
+    monkeypatch.setattr(subprocess, "run", call)
+    assert cli.main(["bench", "--help"]) == 0
+    told = "".join(capsys.readouterr().out.split())  # lines break at hyphens too
+    assert not called
+    assert all(name in told for name in look.BENCHES)
+    assert cli.main(["bench", "few-step", "--help"]) == 0
+    assert called == [["few-step", "--help"]]
+
+
+def test_benches_are_listed_and_fail_as_commands_do(capsys, monkeypatch):
+    from hybridstudio.bench import __main__ as bench
+
+    def fail(asked):
+        raise StudioError("No room", "the disk is full", "free some")
+
+    assert tuple(bench.BENCHES) == look.BENCHES
+    monkeypatch.setitem(bench.BENCHES, "scrub", fail)
+    for words, what in ((["scrub"], "No room"), (["nonsense"], "Argument name")):
+        monkeypatch.setattr(sys, "argv", ["bench", *words, "--json"])
+        assert bench.main() != 0
+        assert last_json(capsys)["error"].startswith(what)
+
+
+def test_knobs_are_checked_before_anything_is_scored(capsys, play, home, tmp_path):
+    made(home, "vae", "vae")
+    asked = play(lambda request: iter(()))
+    cli.main(["score", "vae", "--knob", "temperature=0.5"])
+    assert asked[-1].knobs == {"temperature": 0.5}
+    assert cli.main(["score", "vae", "--knob", "temprature=0.5"]) == 2
+    assert "did you mean temperature?" in capsys.readouterr().err
+    np.save(tmp_path / "x.npy", np.zeros((2, 8, 8), np.uint8))
+    assert cli.main(["score", str(tmp_path / "x.npy"), "--knob", "temperature=0.5"]) == 2
+    assert "drawn already" in capsys.readouterr().err
+    assert len(asked) == 1

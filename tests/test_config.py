@@ -61,6 +61,16 @@ def test_all_faults_are_told_at_once_with_their_paths_and_suggestions():
     assert "'eps', 'x0' or 'v'" in told["model.predict"]
 
 
+def test_a_field_of_the_own_family_is_suggested_first():
+    hybrid = configs.parse({"model": {"family": "hybrid"}})
+    with pytest.raises(ConfigError) as caught:
+        with_values(hybrid, {"model.latents": 3})
+    assert "did you mean model.latent?" in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        with_values(RunConfig(), {"model.coarse_stepps": 3})  # another family's, where none is near
+    assert "did you mean model.coarse_steps?" in str(caught.value)
+
+
 def test_not_a_number_is_refused():
     assert set(problems("[train]\nlr = nan\nema = inf")) == {"train.lr", "train.ema"}
     assert not math.isnan(RunConfig().train.lr)

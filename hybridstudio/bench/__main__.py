@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
 from hybridstudio.bench import fewstep, launch, quality, scrub, stall, training
+from hybridstudio.cli.screen import Screen
 from hybridstudio.engine import runtime
-from hybridstudio.errors import translate
+from hybridstudio.errors import UsageError, translate
 
 BENCHES: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "ui-stall": stall.measure,
@@ -24,9 +24,18 @@ BENCHES: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """Reads the words, and raises UsageError instead of leaving the program."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse words that mean nothing here."""
+        raise UsageError(message[:1].upper() + message[1:],
+                         fix="`hybridstudio bench NAME --help` shows what it takes")
+
+
 def main() -> int:
     """Measure what was asked, tell the figures, and return the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="hybridstudio bench", description="Measure on this machine.",
         epilog="; ".join(f"{name}: {said(work)}" for name, work in BENCHES.items()))
     parser.add_argument("name", choices=BENCHES)
@@ -40,16 +49,17 @@ def main() -> int:
     parser.add_argument("--count", type=int, help="few-step: pictures that are scored")
     parser.add_argument("--slow", action="store_true",
                         help="few-step: score what takes hundreds of evaluations too")
-    asked = parser.parse_args()
+    screen = Screen.of(sys.argv[1:])
     try:
+        asked = parser.parse_args()
         figures = BENCHES[asked.name](asked)
     except Exception as error:
-        print(translate(error), file=sys.stderr)
-        return 1
+        told = translate(error)
+        screen.error(told)
+        return told.exit_code
     figures["machine"] = runtime.machine(torch.device("cpu"))
-    if asked.json:
-        print(json.dumps(figures))
-    else:
+    screen.result(figures)
+    if not screen.as_json:
         for name, value in figures.items():
             print(f"{name:24} {value:.4g}" if isinstance(value, float) else f"{name:24} {value}")
     return 0

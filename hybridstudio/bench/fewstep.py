@@ -41,10 +41,11 @@ def _ways(run: Path) -> list[Way]:
     """Return the ways in which a run is drawn here: few evaluations and many, where it can."""
     config = runs.read(run).config
     low, usual, high = config.model.evaluations
-    if len(config.model.samplers) == 1 or config.model.adversarial:
-        return [Way(run, config.sampler, usual)] if config.model.samplers else []
-    return [Way(run, sampler, nfe) for sampler, choices in EVALUATIONS.items()
+    if not config.model.samplers:
+        return []
+    ways = [Way(run, sampler, nfe) for sampler, choices in EVALUATIONS.items()
             if sampler in config.model.samplers for nfe in choices if low <= nfe <= high]
+    return ways if ways and not config.model.adversarial else [Way(run, config.sampler, usual)]
 
 
 def _measured(way: Way, count: int, root: Path | None, slow: bool) -> dict[str, Any]:

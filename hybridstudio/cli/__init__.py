@@ -28,7 +28,7 @@ app = typer.Typer(
 # In the order in which --help lists them.
 COMMANDS = (train.train, train.resume, steer.pause, steer.step, draw.sample, draw.denoise,
             score.score, look.presets, look.runs, look.info, look.doctor, look.bench)
-OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
+OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 for command in COMMANDS:
     app.command(context_settings=OWN_OPTIONS if command is look.bench else None)(command)
 

@@ -60,7 +60,7 @@ def sample(
             "choose one of .npy, .csv, .png" if is_points else "choose .npy, .png or a folder")
     request = Draw(
         folder, count or (POINTS if is_points else PICTURES), sampler, nfe, eta, guidance, seed,
-        _index(label, config), weights, step, knobs=_knobs(knobs, config), frames=False,
+        _index(label, config), weights, step, knobs=read_knobs(knobs, config), frames=False,
         batch=batch, device=device)
     settings = _settings(request, runs.read(folder))  # before: it may go on training meanwhile
     watched = watch.run(request, screen)
@@ -129,7 +129,7 @@ def denoise(
     count = count or (POINTS if _is_points(config) else PICTURES // 2)
     request = Draw(
         folder, count, sampler, nfe, eta, guidance, seed, _index(label, config), weights, step,
-        _picture(image, config), from_step, _knobs(knobs, config), frames=True,
+        _picture(image, config), from_step, read_knobs(knobs, config), frames=True,
         batch=max(count, Draw.batch), device=device,  # one batch: its moments come in one series
         mask=_mask(mask, config))
     is_strip = out.suffix.lower() == ".png"
@@ -236,7 +236,7 @@ def _index(label: str | None, config: RunConfig) -> int | None:
                      "this run knows no classes", "give a class's index or its name")
 
 
-def _knobs(values: Sequence[str] | None, config: RunConfig) -> dict[str, float]:
+def read_knobs(values: Sequence[str] | None, config: RunConfig) -> dict[str, float]:
     """Read name=value of the run's knobs; how far each goes is checked where it is drawn."""
     known = [knob.name for knob in config.model.knobs()]
     found: dict[str, float] = {}

@@ -20,6 +20,8 @@ from hybridstudio.config import RunConfig, known
 from hybridstudio.errors import StudioError, UsageError
 from hybridstudio.telling import duration
 
+# Those of hybridstudio.bench, which brings torch.
+BENCHES = ("ui-stall", "scrub", "launch", "train-overhead", "time-to-quality", "few-step")
 # Of the models that have them.
 TOLD = ("timesteps", "schedule", "predict", "net", "loss", "latent", "mode")
 
@@ -192,11 +194,18 @@ def doctor(
 def bench(
     context: typer.Context,
     name: Annotated[str, typer.Argument(
-        metavar="NAME", help="ui-stall, scrub, launch, train-overhead or time-to-quality.")],
+        metavar="NAME", help=f"{', '.join(BENCHES[:-1])} or {BENCHES[-1]}; `bench NAME --help` "
+        "lists its options.")],
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> int:
     """Measure something on this machine; the options that follow are the measurement's own."""
+    if name in ("-h", "--help"):  # which go on to the measurement where it is named
+        screen_of(context).say(context.get_help())
+        return 0
     words = [sys.executable, "-m", "hybridstudio.bench", name, *context.args]
     # A process of its own, so that nothing of this one weighs on the measurement.
-    return subprocess.run(words + (["--json"] if json else []), check=False).returncode
+    code = subprocess.run(words + (["--json"] if json else []), check=False).returncode
+    if code < 0:
+        raise StudioError(f"The measurement {name} was ended from outside", f"by signal {-code}")
+    return code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +11,7 @@ import typer
 
 from hybridstudio import runs
 from hybridstudio.cli import options, watch
+from hybridstudio.cli.draw import read_knobs
 from hybridstudio.cli.screen import Screen, screen_of
 from hybridstudio.errors import UsageError
 from hybridstudio.messages import Score, Scored
@@ -61,7 +62,7 @@ def score(
         name.strip().lower() for name in metrics.split(",") if name.strip())
     request = Score(
         path, data, count, features, chosen, split, sampler, nfe, eta, guidance,
-        dict(_knob(text) for text in knobs or ()), seed, weights,
+        _knobs(knobs, path), seed, weights,
         own_step if step is None else step, batch, device, data_root)
     watched = watch.run(request, screen, lambda event: _show(event, screen))
     if watched.done is None:
@@ -87,13 +88,13 @@ def _found(text: str) -> tuple[Path, int | None]:
     return runs.find(text), None
 
 
-def _knob(text: str) -> tuple[str, float]:
-    name, equals, value = text.partition("=")
-    try:
-        return name.strip(), float(value) if equals else float("nan")
-    except ValueError:
-        raise UsageError(f"--knob {text} has no number", fix="write it as --knob truncation=0.7"
-                         ) from None
+def _knobs(values: Sequence[str] | None, path: Path) -> dict[str, float]:
+    if not values:
+        return {}
+    if not (path / "run.toml").is_file():
+        raise UsageError(f"--knob {values[0]} means nothing for {path.name}",
+                         "its pictures are drawn already", "leave it out, or score a run")
+    return read_knobs(values, runs.read(path).config)
 
 
 def _show(event: object, screen: Screen) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def with_values(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
         for parent in parents:
             table = table.get(parent) if isinstance(table, dict) else None
         if not isinstance(table, dict) or last not in table or isinstance(table[last], dict):
-            problems.append(Problem(path, "no such field", _nearest(path)))
+            problems.append(Problem(path, "no such field", _nearest(path, config.model.family)))
         else:
             table[last] = value
     try:
@@ -124,8 +124,9 @@ def _told(fault: Any) -> Problem:
     """Tell one of pydantic's faults in a user's words, with the nearest name for a typo."""
     # Faults of a family's field come as model.<family>.<field>; users write model.<field>.
     words = [str(part) for part in fault["loc"]]
+    family = ""
     if len(words) > 1 and words[0] == "model" and words[1] in MODELS:
-        del words[1]
+        family = words.pop(1)
     path = ".".join(words) or "config"
     if fault["type"] == "union_tag_invalid":
         close = difflib.get_close_matches(str(fault["input"].get("family")), MODELS, n=1)
@@ -133,7 +134,7 @@ def _told(fault: Any) -> Problem:
                        f"did you mean {close[0]}?" if close else
                        f"choose one of {', '.join(MODELS)}")
     if fault["type"] == "extra_forbidden":
-        return Problem(path, "no such field", _nearest(path))
+        return Problem(path, "no such field", _nearest(path, family))
     shown = fault["input"]
     what = str(fault["msg"]).removeprefix("Value error, ")
     what = what.replace("Input should", "should")
@@ -141,14 +142,22 @@ def _told(fault: Any) -> Problem:
     return Problem(path, what + (f", not {shown!r}" if is_scalar else ""))
 
 
-def _nearest(path: str) -> str:
-    """Suggest the field that was probably meant, looking first at whole paths, then at names."""
-    known = [leaf.path for leaf in leaves(RunConfig)]
-    known += [leaf.path for model in MODELS.values() for leaf in leaves(model, "model.")]
-    known = list(dict.fromkeys(known))
+def _nearest(path: str, family: str = "") -> str:
+    """Suggest the field that was probably meant: one of its family's own before all others."""
+    common = [leaf.path for leaf in leaves(RunConfig) if not leaf.path.startswith("model.")]
+    by_family = {name: [leaf.path for leaf in leaves(model, "model.")]
+                 for name, model in MODELS.items()}
+    everything = dict.fromkeys(name for names in by_family.values() for name in names)
+    for known in ([*common, *by_family.get(family, ())], [*common, *everything]):
+        if close := _close(path, known):
+            return f"did you mean {close}?"
+    return ""
+
+
+def _close(path: str, known: Sequence[str]) -> str:
+    """Return the nearest by its whole path, or else by its name alone; "" where none is near."""
+    if close := difflib.get_close_matches(path, known, n=1, cutoff=0.75):
+        return close[0]
     by_name = {name.rpartition(".")[2]: name for name in reversed(known)}
-    close = difflib.get_close_matches(path, known, n=1, cutoff=0.75)
-    if not close:
-        last = difflib.get_close_matches(path.rpartition(".")[2], by_name, n=1, cutoff=0.6)
-        close = [by_name[name] for name in last]
-    return f"did you mean {close[0]}?" if close else ""
+    near = difflib.get_close_matches(path.rpartition(".")[2], by_name, n=1, cutoff=0.6)
+    return by_name[near[0]] if near else ""
