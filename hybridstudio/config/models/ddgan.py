@@ -30,7 +30,7 @@ class DdganConfig(ModelSection):
                             ge=1.0, le=100.0, advanced=True)
     signal: float = field(
         1.0, "Scale of the data beside the noise; more where small things lie far apart.",
-        ge=0.1, le=10.0, advanced=True)
+        ge=0.1, le=100.0, advanced=True)
     labels: bool = field(False, "Learn the class labels, so that a class can be asked for.")
 
     width: int = field(64, "Channels of the generator at full inner resolution.",
@@ -91,19 +91,17 @@ class DdganConfig(ModelSection):
         if self.x0_discriminator and self.timesteps == 1:
             yield Problem("model.x0_discriminator", "with one step x_0 is what the first "
                           "discriminator sees", "set it to false, or take more timesteps")
-        if shape is None:
-            return
-        if self.labels and not data.classes:
+        if shape is not None and self.labels and not data.classes:
             yield Problem("model.labels", "the data set has no classes",
                           "set model.labels = false")
-        if shape.is_points:
+        if data.size is None or data.size == 1:  # not known yet, or points of the plane
             return
         factor = self.patch * 2 ** (len(self.channel_mult) - 1)
-        if shape.height % factor:
+        if data.size % factor:
             yield Problem(
-                "data.size", f"{shape.height} is not a multiple of {factor}, which model.patch and "
+                "data.size", f"{data.size} is not a multiple of {factor}, which model.patch and "
                 "the levels of model.channel_mult ask for")
-        sides = [shape.height // self.patch // 2**level for level in range(len(self.channel_mult))]
+        sides = [data.size // self.patch // 2**level for level in range(len(self.channel_mult))]
         if idle := [side for side in self.attention if side not in sides]:
             yield Problem("model.attention", f"names {idle[0]}, but the inner resolutions are "
                           f"{', '.join(map(str, sides))}")
