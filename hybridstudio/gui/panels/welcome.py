@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -256,6 +257,8 @@ class Card(QPushButton):
         self.setObjectName("model")
         self.setAccessibleName(f"{entry.name}: {entry.says}")
         self.setToolTip(f"Open {entry.name}")
+        # As high as its neighbours, however long their sentences are.
+        self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Minimum)
         picture = QLabel()
         picture.setFixedWidth(2 * THUMB)
         picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
