@@ -73,3 +73,25 @@ class ModelSection(Section):
                  train: TrainConfig) -> Iterator[Problem]:
         """Tell every reason why this cannot be learned; `shape` is None until data are open."""
         yield from ()
+
+
+def of_labels(labels: bool, data: DataConfig, shape: Shape | None) -> Iterator[Problem]:
+    """Tell where labels are asked for that the data set, once it is open, does not have."""
+    if shape is not None and labels and not data.classes:
+        yield Problem("model.labels", "the data set has no classes", "set model.labels = false")
+
+
+def of_levels(size: int | None, patch: int, channel_mult: tuple[int, ...],
+              attention: tuple[int, ...]) -> Iterator[Problem]:
+    """Tell what a UNet of these levels cannot do with pictures of this side."""
+    if size is None or size == 1:  # not known yet, or points of the plane
+        return
+    factor = patch * 2 ** (len(channel_mult) - 1)
+    if size % factor:
+        yield Problem(
+            "data.size", f"{size} is not a multiple of {factor}, which model.patch and the levels "
+            "of model.channel_mult ask for")
+    sides = [size // patch // 2**level for level in range(len(channel_mult))]
+    if idle := [side for side in attention if side not in sides]:
+        yield Problem("model.attention", f"names {idle[0]}, but the inner resolutions are "
+                      f"{', '.join(map(str, sides))}")

@@ -9,7 +9,7 @@ from pydantic import field_validator
 
 from hybridstudio.config.data import DataConfig, Shape
 from hybridstudio.config.fields import field
-from hybridstudio.config.models.base import Evaluations, ModelSection
+from hybridstudio.config.models.base import Evaluations, ModelSection, of_labels, of_levels
 from hybridstudio.config.train import TrainConfig
 from hybridstudio.errors import Problem
 
@@ -79,17 +79,5 @@ class DdpmConfig(ModelSection):
     def problems(self, data: DataConfig, shape: Shape | None,
                  train: TrainConfig) -> Iterator[Problem]:
         """Tell what the UNet cannot do with pictures of this shape, and labels that are not."""
-        if shape is not None and self.labels and not data.classes:
-            yield Problem("model.labels", "the data set has no classes",
-                          "set model.labels = false")
-        if data.size is None or data.size == 1:  # not known yet, or points of the plane
-            return
-        factor = self.patch * 2 ** (len(self.channel_mult) - 1)
-        if data.size % factor:
-            yield Problem(
-                "data.size", f"{data.size} is not a multiple of {factor}, which model.patch and "
-                "the levels of model.channel_mult ask for")
-        sides = [data.size // self.patch // 2**level for level in range(len(self.channel_mult))]
-        if idle := [side for side in self.attention if side not in sides]:
-            yield Problem("model.attention", f"names {idle[0]}, but the inner resolutions are "
-                          f"{', '.join(map(str, sides))}")
+        yield from of_labels(self.labels, data, shape)
+        yield from of_levels(data.size, self.patch, self.channel_mult, self.attention)

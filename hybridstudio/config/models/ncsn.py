@@ -9,7 +9,7 @@ from pydantic import field_validator
 
 from hybridstudio.config.data import DataConfig, Shape
 from hybridstudio.config.fields import Knob, field
-from hybridstudio.config.models.base import Evaluations, ModelSection
+from hybridstudio.config.models.base import Evaluations, ModelSection, of_labels, of_levels
 from hybridstudio.config.train import TrainConfig
 from hybridstudio.errors import Problem
 
@@ -96,19 +96,5 @@ class NcsnConfig(ModelSection):
         if largest <= smallest:
             yield Problem("model.sigma_max", f"{largest:g} is not above the smallest noise, "
                           f"{smallest:g}")
-        if shape is None:
-            return
-        if self.labels and not data.classes:
-            yield Problem("model.labels", "the data set has no classes",
-                          "set model.labels = false")
-        if shape.is_points:
-            return
-        factor = self.patch * 2 ** (len(self.channel_mult) - 1)
-        if shape.height % factor:
-            yield Problem(
-                "data.size", f"{shape.height} is not a multiple of {factor}, which model.patch and "
-                "the levels of model.channel_mult ask for")
-        sides = [shape.height // self.patch // 2**level for level in range(len(self.channel_mult))]
-        if idle := [side for side in self.attention if side not in sides]:
-            yield Problem("model.attention", f"names {idle[0]}, but the inner resolutions are "
-                          f"{', '.join(map(str, sides))}")
+        yield from of_labels(self.labels, data, shape)
+        yield from of_levels(data.size, self.patch, self.channel_mult, self.attention)
