@@ -145,7 +145,7 @@ class TestNetworks:
 
     @pytest.mark.parametrize("changes", [
         {"patch": 2}, {"attention": [4]}, {"timesteps": 1}, {"timesteps": 8, "labels": True},
-        {"x0_discriminator": True, "mapping_layers": 1}])
+        {"x0_discriminator": True, "mapping_layers": 1}, {"reconstruction": 10.0}])
     def test_every_choice_learns_and_draws(self, changes: dict[str, Any]) -> None:
         one = learner(**changes)
         for _ in range(2):
@@ -205,6 +205,13 @@ class TestTraining:
             one.learn(a_batch(), 0.0, only="generator")
             first = first or one.meters.read()
         assert one.meters.read()["loss/generator"] < first["loss/generator"]
+
+
+    def test_the_error_of_a_prediction_weighs_what_x_t_tells(self) -> None:
+        one, x0 = family(), normal(2, 1, 8, 8)
+        t = torch.tensor([0, 3])
+        expected = (one.schedule.alphas_cumprod[t] * 0.25).mean()
+        torch.testing.assert_close(one.error(x0 + 0.5, x0, t), expected.float())
 
 
 class TestDrawing:

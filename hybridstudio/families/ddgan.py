@@ -116,6 +116,14 @@ class DDGAN(Family):
         linear = alpha_bar.sqrt() * VARIANCE / total * x_t
         return linear + ((1.0 - alpha_bar) * VARIANCE / total).sqrt() * offset
 
+    def error(self, guess: Tensor, x0: Tensor, t: Tensor) -> Tensor:
+        """Return the mean square error of the predicted x_0, by how much x_t tells of it.
+
+        Phung 2023 (WaveDiff), section 4.3, asks the same of all levels; weighed by ᾱ_t it leaves
+        what x_t does not decide to z and the discriminator.
+        """
+        return (self.schedule.at("alphas_cumprod", t, x0) * (guess - x0).square()).mean()
+
     # --- training -----------------------------------------------------------------------------
 
     def train_step(
@@ -151,6 +159,9 @@ class DDGAN(Family):
             if self.config.x0_discriminator:
                 losses["loss/generator_x0"] = GAME.generator(judge_x0(guess))
                 loss = loss + losses["loss/generator_x0"]
+            if self.config.reconstruction:
+                losses["reconstruction"] = self.error(guess, x0, t)
+                loss = loss + self.config.reconstruction * losses["reconstruction"]
             update("generator", loss)
         return {name: value.detach() for name, value in losses.items()}
 

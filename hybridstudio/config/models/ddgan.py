@@ -55,6 +55,9 @@ class DdganConfig(ModelSection):
                       ge=0.0, le=1000.0)
     r1_every: int = field(15, "Steps from one R1 penalty to the next, which weighs as many times.",
                           unit="steps", ge=1, le=1000, advanced=True)
+    reconstruction: float = field(
+        0.0, "Weight of the predicted x_0's square error, most where x_t is clearest: learns far "
+        "faster (WaveDiff); the paper has none.", ge=0.0, le=1000.0)
     x0_discriminator: bool = field(
         False, "A second discriminator that compares the predicted x_0 with real pictures.")
 
