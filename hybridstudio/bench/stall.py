@@ -1,17 +1,24 @@
-"""How smooth the window stays while it trains, and what its being open costs the training."""
+"""How smooth the window stays while it trains, and what its being open costs the training.
+
+Shared machines change their speed by a tenth from one minute to the next, which is more than the
+window costs. So both trainings live at once, in two processes of which one always stands still,
+and take turns of a few seconds: whatever slows one slows the other too.
+"""
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
 import os
+import statistics
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import psutil
 
 from hybridstudio import engine, presets
 from hybridstudio.bench.screen import application
@@ -19,79 +26,123 @@ from hybridstudio.config import with_values
 from hybridstudio.errors import StudioError
 from hybridstudio.messages import Progress, Train
 
-WARM_UP = 5.0  # seconds of training before anything is counted
+TURN = 3.0  # seconds of one turn
+SETTLE = 0.7  # seconds of every turn that are not counted
+WARM_UP = 5.0  # seconds of training before the first turn
 TICK = 16  # ms of the timer whose gaps are measured
+OVER = -1  # the turn that says: enough
+
+
+class Turn(Protocol):
+    """The number of the turn, shared by the processes; odd ones are the window's."""
+
+    value: int
 
 
 def measure(asked: argparse.Namespace) -> dict[str, Any]:
     """Gaps of a 16 ms timer in the window while it trains with live plots, and its speed."""
     seconds = asked.seconds or 30.0
     root = Path(asked.data_root) if asked.data_root else None
-    config = with_values(presets.find(asked.preset or "ddpm-digits"), {"train.steps": 10**6})
+    config = with_values(presets.find(asked.preset or "ddpm-digits"), {
+        "train.steps": 10**6, "train.save_every": 10**9, "train.preview_every": 10**9})
+    rounds = max(2, round(seconds / (TURN - SETTLE)))
     with tempfile.TemporaryDirectory() as folder:
-        def request(name: str) -> Train:
-            return Train(config, Path(folder) / name, device="cpu", data_root=root)
-
-        before = _apart(request("before"), seconds)
-        gaps, beside = _in_window(request("window"), seconds, Path(folder))
-        after = _apart(request("after"), seconds)
-    if not before or not after or len(gaps) == 0:
+        requests = [Train(config, Path(folder) / name, device="cpu", data_root=root)
+                    for name in ("headless", "window")]
+        (alone, _), (beside, gaps) = _taking_turns(requests, rounds)
+    pairs = [there / here for here, there in zip(alone, beside, strict=False)]
+    if len(pairs) < 2 or not gaps:
         raise StudioError("Too few steps to compare", f"{seconds:.0f} s were not enough for two",
                           "measure for longer with --seconds")
     return {
-        "p99_ms": float(np.percentile(gaps, 99)), "max_ms": float(gaps.max()),
-        "p50_ms": float(np.median(gaps)), "ratio_to_headless": 2.0 * beside / (before + after),
-        "steps_per_second": beside, "ticks": len(gaps), "seconds": seconds,
+        "p99_ms": float(np.percentile(gaps, 99)), "max_ms": max(gaps),
+        "p50_ms": statistics.median(gaps), "ratio_to_headless": sum(beside) / sum(alone),
+        "ratio_quartiles": [float(np.percentile(pairs, q)) for q in (25, 75)],
+        "steps_per_second": statistics.fmean(beside), "rounds": len(pairs), "ticks": len(gaps),
     }
 
 
-def _apart(request: Train, seconds: float) -> float:
-    """Measure a training without a window in a process of its own.
-
-    OpenMP keeps threads for every thread that ever computed, and more of them than cores make all
-    of them slower: in one process the first measurement would slow down the second.
-    """
+def _taking_turns(requests: list[Train], rounds: int) -> list[tuple[list[float], list[float]]]:
+    """Let a training without a window and one in it alternate; return what each counted."""
     spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawning) as pool:
-        return pool.submit(_headless, request, seconds).result()
+    turn = spawning.Value("i", 0)
+    players, ends = [], []
+    try:
+        for work, request in zip((_headless, _in_window), requests, strict=True):
+            end, theirs = spawning.Pipe()
+            player = spawning.Process(target=work, args=(request, turn, theirs), daemon=True)
+            player.start()
+            players.append(psutil.Process(player.pid))
+            ends.append(end)
+            end.recv()  # warm: its training has begun
+            players[-1].suspend()
+        for number in range(2 * rounds):
+            turn.value = number
+            players[number % 2].resume()
+            time.sleep(TURN)
+            players[number % 2].suspend()
+        turn.value = OVER
+        for player in players:
+            player.resume()
+        return [end.recv() for end in ends]
+    except EOFError as error:
+        raise StudioError("A training ended before it was measured", str(error),
+                          "run `hybridstudio train` with the same preset to see why") from error
+    finally:
+        for player in players:
+            if player.is_running():
+                player.resume()
+                player.terminate()
 
 
-def _headless(request: Train, seconds: float) -> float:
-    """Return the steps a second of a training without a window."""
-    events, counted = engine.run(request), Steps()
+class Count:
+    """Counts a training's steps, turn by turn."""
+
+    def __init__(self, turn: Turn, told: Connection) -> None:
+        self._turn, self._told = turn, told
+        self._began = 0.0  # when the first step was done: loading comes before it
+        self._warm = False
+        self._number, self._since = OVER, 0.0  # the turn that runs and when it began here
+        self._first: tuple[int, float] | None = None
+        self._rate = 0.0
+        self.rates: list[float] = []
+
+    def add(self, event: object) -> bool:
+        """Take in what a training tells; return whether all turns are over."""
+        if not (isinstance(event, Progress) and event.unit == "steps" and event.step):
+            return False
+        now = time.perf_counter()
+        self._began = self._began or now
+        if not self._warm:
+            if now - self._began > WARM_UP:
+                self._warm = True
+                self._told.send("warm")
+            return False
+        number = self._turn.value
+        if number != self._number:
+            if self._rate:
+                self.rates.append(self._rate)
+            self._number, self._since, self._first, self._rate = number, now, None, 0.0
+        elif now - self._since > SETTLE:
+            step, began = self._first = self._first or (event.step, now)
+            if now > began:
+                self._rate = (event.step - step) / (now - began)
+        return number == OVER
+
+
+def _headless(request: Train, turn: Turn, told: Connection) -> None:
+    """Train without a window; tell the steps a second of every turn."""
+    events, count = engine.run(request), Count(turn, told)
     for event in events:
-        if isinstance(event, Progress) and counted.add(event, seconds):
+        if count.add(event):
             break
     events.close()  # type: ignore[attr-defined]
-    return counted.rate
+    told.send((count.rates, []))
 
 
-class Steps:
-    """Counts a training's steps, once it has warmed up."""
-
-    def __init__(self) -> None:
-        self._began = 0.0  # when the first step was done: a preview comes before it
-        self._first: tuple[int, float] | None = None
-        self.rate = 0.0
-
-    def add(self, told: Progress, seconds: float) -> bool:
-        """Take in where training is; return whether it was measured for `seconds`."""
-        now = time.perf_counter()
-        if told.unit != "steps" or not told.step:
-            return False
-        self._began = self._began or now
-        if now - self._began < WARM_UP:
-            return False
-        if self._first is None:
-            self._first = (told.step, now)
-        step, began = self._first
-        if now > began:
-            self.rate = (told.step - step) / (now - began)
-        return now - began >= seconds
-
-
-def _in_window(request: Train, seconds: float, folder: Path) -> tuple[np.ndarray, float]:
-    """Train in the real window with its page of curves in front; return gaps in ms and speed."""
+def _in_window(request: Train, turn: Turn, told: Connection) -> None:
+    """Train in the real window with its page of curves in front; tell speeds and gaps in ms."""
+    folder = request.out.parent
     os.environ["HYBRIDSTUDIO_SETTINGS"] = str(folder / "settings")
     os.environ["HYBRIDSTUDIO_RUNS"] = str(folder)
     app = application()
@@ -105,14 +156,18 @@ def _in_window(request: Train, seconds: float, folder: Path) -> tuple[np.ndarray
     window.show()
     window.start()
     window.ask(request)
-    counted, ticks = Steps(), list[float]()
+    count, gaps = Count(turn, told), list[float]()
+    last = (OVER, 0.0)  # the turn and the time of the last tick
 
     def tick() -> None:
-        if counted.rate:
-            ticks.append(time.perf_counter())
+        nonlocal last
+        number, now = turn.value, time.perf_counter()
+        if number == last[0] and number > 0:
+            gaps.append((now - last[1]) * 1000.0)
+        last = number, now
 
     def hear(event: object) -> None:
-        if isinstance(event, Progress) and counted.add(event, seconds):
+        if count.add(event):
             window.training.stop()
             timer.stop()
 
@@ -126,4 +181,4 @@ def _in_window(request: Train, seconds: float, folder: Path) -> tuple[np.ndarray
     window.close()
     while window.is_working or window.warming.busy or window.library.lane.busy:
         app.processEvents()
-    return np.diff(ticks) * 1000.0, counted.rate
+    told.send((count.rates, gaps))

@@ -31,7 +31,7 @@ from hybridstudio.messages import Done, Event, Preview, Progress, Request, Start
 State = Literal["idle", "starting", "running", "paused", "stopping"]
 Engine = Callable[[Any], Iterator[Any]]  # a request in, events out
 
-EVERY = 40  # ms between looks into the box
+EVERY = 40  # ms between looks into the box, where the lane is not told otherwise
 SOON = 16  # ms until the next look where one was not enough
 AT_ONCE = 0.008  # seconds that one look may take, so that a frame of the screen is not missed
 ROOM = 256  # events in a box; a thread that is faster waits
@@ -155,7 +155,7 @@ class Lane(QObject):
     state_changed = Signal(str)
 
     def __init__(self, name: str, newest_wins: bool = False, engine: Engine = engine,
-                 parent: QObject | None = None) -> None:
+                 parent: QObject | None = None, every: int = EVERY) -> None:
         super().__init__(parent)
         self.setObjectName(name)
         self.state: State = "idle"
@@ -165,7 +165,8 @@ class Lane(QObject):
         self._next: Any = None
         self._is_stale = False  # what the thread still tells is of no interest
         self._is_over = False  # the last word has been told
-        self._timer = QTimer(self, interval=EVERY)
+        self._every = every
+        self._timer = QTimer(self, interval=every)
         self._timer.timeout.connect(self._look)
 
     @property
@@ -225,7 +226,7 @@ class Lane(QObject):
             if time.monotonic() >= until:
                 self._timer.setInterval(SOON)
                 return
-        self._timer.setInterval(EVERY)
+        self._timer.setInterval(self._every)
         if has_ended:
             self._rest(job)
 

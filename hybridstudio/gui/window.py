@@ -67,6 +67,7 @@ PANELS: dict[str, type[Panel]] = {
     "denoise": DenoisePanel,
     "data": DataPanel,
 }
+TRAINING = 120  # ms between looks at what the training tells: each costs it a little
 # The lane that does each kind of work; within a lane the newest request wins.
 WORK: dict[type, str] = {
     Draw: "interactive",
@@ -89,7 +90,7 @@ class Window(QMainWindow):
         self.trained: Path | None = None  # the one that trains in this window
         self._progress: Progress | None = None  # of the training's steps
         self._askers: dict[Lane, Panel | None] = {}  # for whom each lane works
-        self.training = Lane("training", engine=engine, parent=self)
+        self.training = Lane("training", engine=engine, parent=self, every=TRAINING)
         self.work = {name: Lane(name, newest_wins=True, engine=engine, parent=self)
                      for name in dict.fromkeys(WORK.values())}
         self.interactive = self.work["interactive"]

@@ -27,7 +27,7 @@ from hybridstudio.gui.trainview import TrainView
 from hybridstudio.gui.wishes import Cancel, Open, Pause, Save, Step, Stop
 from hybridstudio.messages import Done, Draw, Event, Notice, Progress, Resume, Saved, Started
 
-TICK, REST = 100, 1500  # ms between looks at a run that trains, and at one that does not
+TICK, REST = 200, 1500  # ms between looks at a run that trains, and at one that does not
 SETTLED = 1000  # ms after which what was asked may have happened
 LONGER = 1.5  # times as many steps
 STOPPING = "Stopping, and saving"
