@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QApplication, QLabel
 from hybridstudio import presets, runs
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import menus, theme
+from hybridstudio.gui.pages import PANELS, WORK
 from hybridstudio.gui.panels.denoise import DenoisePanel
 from hybridstudio.gui.panels.setup import SetupPanel
 from hybridstudio.gui.panels.welcome import WelcomePanel
 from hybridstudio.gui.settings import Settings
-from hybridstudio.gui.window import PANELS, WORK
 from hybridstudio.gui.wishes import Cancel, Open, Pause, Save, SetUp, Stop, Tell
 from hybridstudio.messages import (
     Browse,
@@ -258,7 +258,8 @@ def test_an_estimate_disturbs_neither_a_download_nor_a_drawing(window, qtbot, sl
                           (Probe(config), "setup")):
         window.ask(request, window.panels[name])
     qtbot.waitUntil(lambda: all(heard[name] for name in ("data", "denoise", "setup")))
-    assert all(lane.state == "running" for lane in window.work.values())
+    busy = [window.work[WORK[kind]] for kind in (Browse, Draw, Probe)]
+    assert [lane.state for lane in busy] == ["running"] * 3
     window.ask(Cancel(), window.panels["setup"])
     qtbot.waitUntil(lambda: heard["setup"][-1] == Done("stopped"))
     assert [window.work[WORK[kind]].state for kind in (Browse, Draw)] == ["running", "running"]

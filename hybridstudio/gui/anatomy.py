@@ -54,6 +54,7 @@ class Panel(QWidget):
     """One page of the window, with the anatomy that all pages share."""
 
     TITLE = ""
+    VIEW = ""  # its name among the views of one page; empty: the title
     SAYS = ""
     HELP = ""
     HEARS_TRAINING = False
@@ -120,6 +121,11 @@ class Panel(QWidget):
         """Put a widget at the right of the header, before help."""
         self._header.insertWidget(self._header.count() - 2, widget)
 
+    def set_switch(self, widget: QWidget) -> None:
+        """Put the names of the page's views where the title is."""
+        self._title.hide()
+        self._header.insertWidget(0, widget)
+
     def show_error(self, error: StudioError | None) -> None:
         """Tell an error above the canvas, with details to copy; None takes it away."""
         if error is None:
@@ -135,7 +141,7 @@ class Panel(QWidget):
         self._header.setContentsMargins(2 * GRID, GRID, GRID, GRID)
         self._header.setSpacing(GRID)
         header.setMinimumHeight(6 * GRID)
-        title = theme.say(QLabel(self.TITLE), "title")
+        self._title = theme.say(QLabel(self.TITLE), "title")
         says = theme.say(QLabel(self.SAYS), "muted")
         says.setWordWrap(True)
         says.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -146,7 +152,7 @@ class Panel(QWidget):
         self._toggle.setChecked(True)
         self._toggle.toggled.connect(self._inspector.setVisible)
         self._toggle.hide()
-        for widget in (title, says, self._help, self._toggle):
+        for widget in (self._title, says, self._help, self._toggle):
             self._header.addWidget(widget, 1 if widget is says else 0)
         self._header.insertSpacing(1, GRID)
         return header

@@ -16,11 +16,13 @@ def build(window: Window) -> dict[str, QSplitter]:
     tabs = window.tabs
     tabs.setDocumentMode(True)
     tabs.setAccessibleName("Pages")
-    for name, panel in window.panels.items():
-        place = tabs.addTab(panel, panel.TITLE)
+    for name, page in window.pages.items():
+        panel = page.panels[name]
+        place = tabs.addTab(page, panel.TITLE)
         tabs.setTabToolTip(place, panel.SAYS)
         tabs.tabBar().setAccessibleTabName(place, panel.TITLE)
-        panel.setObjectName(name)
+        for view, shown in page.panels.items():
+            shown.setObjectName(view)
     window.banner.hide()
     window.log.hide()
     window.library.setMinimumWidth(160)

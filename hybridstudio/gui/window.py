@@ -24,13 +24,12 @@ from hybridstudio.gui.jobs import Engine, Lane
 from hybridstudio.gui.leaving import Leaving
 from hybridstudio.gui.library import Library
 from hybridstudio.gui.log import Log
-from hybridstudio.gui.panels.data import DataPanel
-from hybridstudio.gui.panels.denoise import DenoisePanel
+from hybridstudio.gui.pages import PANELS, TRAINING, WORK, pages
 from hybridstudio.gui.panels.setup import SetupPanel
-from hybridstudio.gui.panels.train import TrainPanel
 from hybridstudio.gui.panels.welcome import WelcomePanel
 from hybridstudio.gui.settings import Settings
 from hybridstudio.gui.status import StatusBar
+from hybridstudio.gui.views import Views
 from hybridstudio.gui.wishes import (
     Cancel,
     Look,
@@ -44,14 +43,9 @@ from hybridstudio.gui.wishes import (
     Wish,
 )
 from hybridstudio.messages import (
-    Augment,
-    Browse,
     Done,
-    Draw,
     Event,
-    Noise,
     Notice,
-    Probe,
     Progress,
     Resume,
     Saved,
@@ -59,23 +53,6 @@ from hybridstudio.messages import (
     Train,
 )
 
-# The pages in order; each has an icon of the same name.
-PANELS: dict[str, type[Panel]] = {
-    "welcome": WelcomePanel,
-    "setup": SetupPanel,
-    "train": TrainPanel,
-    "denoise": DenoisePanel,
-    "data": DataPanel,
-}
-TRAINING = 120  # ms between looks at what the training tells: each costs it a little
-# The lane that does each kind of work; within a lane the newest request wins.
-WORK: dict[type, str] = {
-    Draw: "interactive",
-    Browse: "looking",
-    Noise: "looking",
-    Augment: "looking",
-    Probe: "estimating",
-}
 _P = TypeVar("_P", bound=Panel)
 
 
@@ -97,6 +74,7 @@ class Window(QMainWindow):
         self.warming = Lane("warm-up", engine=warm_up, parent=self)
         self.library = Library()
         self.panels: dict[str, Panel] = {name: kind() for name, kind in PANELS.items()}
+        self.pages = pages(self.panels)
         self.tabs, self.banner, self.log, self.status = QTabWidget(), Card(), Log(), StatusBar()
         self.splitters = layout.build(self)
         self._connect()
@@ -114,6 +92,8 @@ class Window(QMainWindow):
         for panel in self.panels.values():
             panel.requested.connect(lambda asked, panel=panel: self.ask(asked, panel))
         self.tabs.currentChanged.connect(self._on_page)
+        for page in self.pages.values():
+            page.changed.connect(self._show_run)
         self.library.requested.connect(self.ask)
         self.library.chosen.connect(self.choose)
         self.library.opened.connect(self.open_run)
@@ -150,14 +130,16 @@ class Window(QMainWindow):
 
     @property
     def page(self) -> Panel:
-        """The page in front."""
+        """The panel in front."""
         page = self.tabs.currentWidget()
-        assert isinstance(page, Panel)
-        return page
+        assert isinstance(page, Views)
+        return page.view
 
     def show_page(self, name: str) -> None:
-        """Bring a page to the front, by its name in PANELS."""
-        self.tabs.setCurrentWidget(self.panels[name])
+        """Bring a panel to the front, by its name in PANELS."""
+        page = next(page for page in self.pages.values() if name in page.panels)
+        page.show_view(name)
+        self.tabs.setCurrentWidget(page)
 
     def choose(self, run: Path | None) -> None:
         """Choose a run: the page in front shows it now, the others when they are looked at."""

@@ -22,6 +22,24 @@ class Evaluations(NamedTuple):
 ONE_PASS = Evaluations(1, 1, 1)
 
 
+class Space(NamedTuple):
+    """A latent space: its name ("z", "w", "x_T"), a sentence, its dimensions D and its nature.
+
+    A point of it is a code, float32 (D,). Where `is_normal`, codes are drawn from N(0, 1) in every
+    dimension, so that walks follow the sphere. `parts` names runs of dimensions that belong
+    together, as layers of styles or the z of each step: (name, how many), in their order.
+    `finds` says how a picture's code is found: encoder, inversion, search, or "" where it is not.
+    """
+
+    name: str
+    says: str
+    dimensions: int
+    is_normal: bool = True
+    parts: tuple[tuple[str, int], ...] = ()
+    finds: str = "search"
+    directions: tuple[str, ...] = ()  # of pca, sefa, kl
+
+
 class ModelSection(Section):
     """A family's own settings, and what it offers where pictures are drawn."""
 
@@ -59,6 +77,10 @@ class ModelSection(Section):
 
     def knobs(self) -> tuple[Knob, ...]:
         """List the further settings of drawing."""
+        return ()
+
+    def spaces(self, shape: Shape) -> tuple[Space, ...]:
+        """List the latent spaces that pictures are drawn from, the usual one first; () has none."""
         return ()
 
     def borrows(self) -> dict[str, str]:

@@ -1,0 +1,113 @@
+"""What is asked of the engine and what it tells: frozen records of numbers and uint8 arrays.
+
+Requests go in through `engine.run(request)`, events come out of it. Neither knows torch or Qt, so
+that the command line, the window and the tests speak with the engine in the same words.
+Pictures are uint8 arrays of shape (N, H, W, C) with C = 1 (grey) or 3 (RGB). Points of the plane
+are shown as one picture of their cloud, with the points themselves beside it.
+"""
+
+from __future__ import annotations
+
+from hybridstudio.messages.comparing import (
+    Sheet,
+    Sheets,
+    Sweep,
+)
+from hybridstudio.messages.events import (
+    Browsed,
+    Done,
+    Frame,
+    Notice,
+    Preview,
+    Probed,
+    Progress,
+    Saved,
+    Scored,
+    Started,
+)
+from hybridstudio.messages.inside import (
+    Chanced,
+    Chances,
+    Field,
+    Fields,
+    Lap,
+    Race,
+)
+from hybridstudio.messages.latent import (
+    Decode,
+    Decoded,
+    Directed,
+    Directions,
+    Encode,
+    Encoded,
+)
+from hybridstudio.messages.requests import (
+    Augment,
+    Branch,
+    Browse,
+    Draw,
+    Noise,
+    Probe,
+    Resume,
+    Score,
+    Train,
+)
+from hybridstudio.messages.words import (
+    Codes,
+    Device,
+    Images,
+    Mask,
+    Points,
+    Weights,
+)
+
+__all__ = [
+    "Augment",
+    "Branch",
+    "Browse",
+    "Browsed",
+    "Chanced",
+    "Chances",
+    "Codes",
+    "Decode",
+    "Decoded",
+    "Device",
+    "Directed",
+    "Directions",
+    "Done",
+    "Draw",
+    "Encode",
+    "Encoded",
+    "Event",
+    "Field",
+    "Fields",
+    "Frame",
+    "Images",
+    "Lap",
+    "Mask",
+    "Noise",
+    "Notice",
+    "Points",
+    "Preview",
+    "Probe",
+    "Probed",
+    "Progress",
+    "Race",
+    "Request",
+    "Resume",
+    "Saved",
+    "Score",
+    "Scored",
+    "Sheet",
+    "Sheets",
+    "Started",
+    "Sweep",
+    "Train",
+    "Weights",
+]
+
+Request = (Train | Resume | Draw | Browse | Noise | Augment | Probe | Score | Race | Chances
+    | Fields | Decode | Encode | Directions | Sweep | Sheets)
+
+Event = (Started | Progress | Preview | Frame | Browsed | Probed | Scored | Saved | Notice
+    | Done | Lap | Chanced | Field | Decoded | Encoded | Directed | Sheet)

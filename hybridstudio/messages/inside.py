@@ -1,0 +1,85 @@
+"""Asking and telling of what happens inside a drawing: races, chances, fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hybridstudio.messages.events import Frame
+from hybridstudio.messages.requests import Draw
+from hybridstudio.messages.words import Device, Images, Points, Weights
+
+
+@dataclass(frozen=True)
+class Race:
+    """Draw the same seed in several ways, one frame of each in turn; told as `Lap`s.
+
+    Each way keeps its own clock, which stands still while the others draw.
+    """
+
+    draws: tuple[Draw, ...]
+
+
+@dataclass(frozen=True)
+class Lap:
+    """A frame of one way of a race, by its place in the request; the last has t = 0."""
+
+    way: int
+    frame: Frame
+
+
+@dataclass(frozen=True)
+class Chances:
+    """Stop a drawing of one picture at frame `at` and let `count` seeds say what x_0 is there.
+
+    A model that draws with a latent z gives a different x_0 for every z; one that predicts the
+    mean gives the same each time. Told as one `Chanced`.
+    """
+
+    draw: Draw
+    at: int
+    count: int = 16
+
+
+@dataclass(frozen=True)
+class Chanced:
+    """The x_t (1, H, W, C) that all saw at level t, and the x_0 (N, H, W, C) they saw in it.
+
+    `spread` is the mean standard deviation of a pixel over the x_0, in units of [-1, 1].
+    """
+
+    x_t: Images
+    x0: Images
+    t: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Ask a model of points what it sees all over the plane; told as one `Field` for each level.
+
+    A model that removes noise tells where it would move a point, a GAN how real it holds it.
+    `levels` are timesteps, () is every level that the frames of the usual drawing have.
+    """
+
+    run: Path
+    levels: tuple[float, ...] = ()
+    side: int = 24
+    step: int | None = None
+    weights: Weights = "ema"
+    label: int | None = None
+    device: Device = "auto"
+
+
+@dataclass(frozen=True)
+class Field:
+    """What a model of points sees at level t on `places` (side², 2), row by row from y = -extent.
+
+    `arrows` (side², 2) is the score, ∇ log p(x_t), `heights` (side²,) the discriminator's
+    probability of being real; what a family does not have is None.
+    """
+
+    t: float
+    places: Points
+    arrows: Points | None = None
+    heights: Points | None = None

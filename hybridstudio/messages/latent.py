@@ -1,0 +1,105 @@
+"""Asking and telling of latent spaces: decode, encode, find directions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from hybridstudio.messages.words import Codes, Device, Images, Points, Weights
+
+
+@dataclass(frozen=True)
+class Decode:
+    """Draw the pictures of `codes` (N, D) of a run's latent space; told as `Decoded`.
+
+    `space` is a name of config.model.spaces(), "" the first. `mix` blends classes: a weight for
+    each class index, () for the class-less or, in a class-conditional model, class 0.
+    With `draft`, what so few network evaluations give is told first. Labels may be one for each
+    code instead: `labels` (N class indices) wins over `mix`.
+    """
+
+    run: Path
+    codes: Codes
+    space: str = ""
+    mix: Mapping[int, float] = field(default_factory=dict)
+    labels: tuple[int, ...] = ()
+    sampler: str | None = None
+    nfe: int | None = None
+    draft: int | None = None
+    knobs: Mapping[str, float] = field(default_factory=dict)
+    step: int | None = None
+    weights: Weights = "ema"
+    device: Device = "auto"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The pictures of a `Decode` (N, H, W, C), or its points; a draft is followed by the whole."""
+
+    images: Images
+    is_draft: bool = False
+    seconds: float = 0.0
+    nfe: int = 0
+    points: Points | None = None
+
+
+@dataclass(frozen=True)
+class Encode:
+    """Find the codes of pictures (N, H, W, C): by an encoder, by DDIM inversion, or by search.
+
+    `steps` of search (None: the family's usual number); told as `Progress`, `Decoded` drafts of
+    what is found so far, and one `Encoded`.
+    """
+
+    run: Path
+    images: Images
+    space: str = ""
+    label: int | None = None
+    steps: int | None = None
+    knobs: Mapping[str, float] = field(default_factory=dict)
+    step: int | None = None
+    weights: Weights = "ema"
+    device: Device = "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Codes (N, D), what they decode to (N, H, W, C), and the root mean square error of each.
+
+    Errors are in units of [-1, 1].
+    """
+
+    codes: Codes
+    images: Images
+    errors: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Find directions of a latent space that change pictures most; told as one `Directed`.
+
+    `kind`: pca (of features or w over `samples` codes, as GANSpace), sefa (closed form, from the
+    first weights that z or w meets), kl (a VAE's dimensions by what they tell). Kept with the run.
+    """
+
+    run: Path
+    kind: Literal["pca", "sefa", "kl"]
+    space: str = ""
+    count: int = 12
+    samples: int = 2000
+    seed: int = 0
+    step: int | None = None
+    weights: Weights = "ema"
+    device: Device = "auto"
+
+
+@dataclass(frozen=True)
+class Directed:
+    """Unit directions (K, D), the strongest first, and how strong each is (same order)."""
+
+    vectors: Codes
+    strengths: tuple[float, ...]
+    kind: str = ""

@@ -1,0 +1,48 @@
+"""Panels that share a page: one is in front, and every header names them all."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtWidgets import QPushButton
+
+from hybridstudio.gui.anatomy import Panel
+from hybridstudio.gui.views import Views
+
+
+class First(Panel):
+    TITLE, VIEW, SAYS = "Denoise", "Timeline", "One drawing."
+
+
+class Second(Panel):
+    TITLE, SAYS = "Race", "Several."
+
+
+@pytest.fixture
+def views(qtbot):
+    shown = Views({"first": First(), "second": Second()})
+    qtbot.addWidget(shown)
+    shown.show()
+    return shown
+
+
+def names(panel):
+    return [b.text() for b in panel.findChildren(QPushButton) if b.property("view")]
+
+
+def test_every_header_names_all_views_in_place_of_the_title(views):
+    assert names(views.panels["first"]) == names(views.panels["second"]) == ["Timeline", "Race"]
+    assert not views.panels["first"]._title.isVisible()
+
+
+def test_a_click_brings_the_other_to_the_front(views, qtbot):
+    with qtbot.waitSignal(views.changed):
+        next(b for b in views.view.findChildren(QPushButton) if b.text() == "Race").click()
+    assert views.view is views.panels["second"]
+
+
+def test_a_panel_alone_on_its_page_keeps_its_title(qtbot):
+    views = Views({"first": First()})
+    qtbot.addWidget(views)
+    views.show()
+    assert views.view._title.isVisible()
+    assert names(views.view) == []
