@@ -190,6 +190,7 @@ def test_a_run_is_drawn_from_scored_and_keeps_its_scores(trained, tmp_path):
     again = result(replace(request, source=file, data="digits"))
     assert again["scores"]["frechet"]["value"] == pytest.approx(
         record["scores"]["frechet"]["value"], rel=1e-3)
+    assert runs.loose_scores()[-1]["source"] == str(file)
 
 
 def test_cancelling_between_batches_leaves_nothing(trained):
@@ -208,6 +209,8 @@ def test_models_that_ship_stay_as_they_are():
     scores = result(Score(shipped, "digits", 4, nfe=1, metrics=("fid",), device="cpu"))["scores"]
     assert scores["frechet"]["value"] > 0
     assert sorted(shipped.iterdir()) == before
+    assert runs.scores(shipped)[-1]["scores"] == scores, "kept among the user's own"
+    assert runs.loose_scores() == []
 
 
 def test_a_classifier_of_the_users_serves_as_feature_network(given, tmp_path):

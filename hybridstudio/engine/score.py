@@ -278,12 +278,11 @@ def _seen(look: Features, pictures: Pictures) -> Pictures:
 
 
 def _recorded(request: Score, source: Given, result: dict[str, Any]) -> Iterator[Notice]:
-    """Add the result to the run's scores; models that ship stay as they are."""
-    if source.run is None or source.run.shipped:
-        return
+    """Keep the result: with its run, or among the user's scores, as models that ship stay so."""
+    path = source.run.path if source.run is not None else None
     when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
-        runs.record_score(source.run.path, {"when": when, "request": as_fields(request), **result})
+        runs.keep_score(path, {"when": when, "request": as_fields(request), **result})
     except StudioError as error:
-        yield Notice("The score could not be kept with the run", f"{error.what}: {error.why}",
+        yield Notice("The score could not be kept", f"{error.what}: {error.why}",
                      error.fix, "warning")

@@ -30,12 +30,12 @@ from hybridstudio.runs.folder import (
 from hybridstudio.runs.locking import Holder, holder, lock
 from hybridstudio.runs.log import MetricsLog
 from hybridstudio.runs.reader import MetricsReader, Series
-from hybridstudio.runs.scores import record_score, scores
+from hybridstudio.runs.scores import keep_score, loose_scores, record_score, scores
 from hybridstudio.runs.words import is_paused, post, steps_of, taken, withdraw
 
 __all__ = [
     "Holder", "MetricsLog", "MetricsReader", "Run", "Series", "checkpoint_path",
-    "checkpoint_steps", "create", "find", "holder", "is_paused", "listing", "lock", "new_path",
-    "post", "preview_path", "previews", "read", "record_score", "rewrite", "scores", "steps_of",
-    "taken", "withdraw",
+    "checkpoint_steps", "create", "find", "holder", "is_paused", "keep_score", "listing", "lock",
+    "loose_scores", "new_path", "post", "preview_path", "previews", "read", "record_score",
+    "rewrite", "scores", "steps_of", "taken", "withdraw",
 ]

@@ -1,4 +1,8 @@
-"""The scores of a run, scores.jsonl: one record a line, with all that is needed to repeat it."""
+"""The scores of a run, scores.jsonl: one record a line, with all that is needed to repeat it.
+
+A model that ships is never written to. What a user scores of it, and of folders and arrays, lies in
+a scores.jsonl beside the user's runs.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hybridstudio import paths
 from hybridstudio.errors import translate
 
 MAX_BYTES = 64_000_000  # of the newest records that are read
@@ -38,8 +43,42 @@ def record_score(path: Path, record: Mapping[str, Any]) -> None:
         raise translate(error) from error
 
 
+def keep_score(run: Path | None, record: Mapping[str, Any]) -> None:
+    """Keep a score with its run; where that ships, or there is none, among the user's own scores.
+
+    Raises StudioError where it cannot be written.
+    """
+    if run is not None and not _ships(run):
+        record_score(run, record)
+        return
+    try:
+        paths.runs().mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise translate(error) from error
+    record_score(paths.runs(), {"model": None if run is None else run.name, **record})
+
+
 def scores(path: Path) -> list[dict[str, Any]]:
-    """Return the records of a run's scores, oldest first; lines that are no record are left out."""
+    """Return the records of a run's scores, oldest first; lines that are no record are left out.
+
+    Those that a user measured of a model that ships follow what it came with.
+    """
+    found = _records(path)
+    if _ships(path):
+        found += [record for record in _records(paths.runs()) if record.get("model") == path.name]
+    return found
+
+
+def loose_scores() -> list[dict[str, Any]]:
+    """Return the records of what was scored and is no run: folders, archives, arrays."""
+    return [record for record in _records(paths.runs()) if record.get("model") is None]
+
+
+def _ships(run: Path) -> bool:
+    return run.resolve().is_relative_to(paths.checkpoints().resolve())
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
     try:
         with scores_file(path).open("rb") as file:
             end = file.seek(0, os.SEEK_END)
