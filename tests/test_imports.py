@@ -16,7 +16,7 @@ NAME = "hybridstudio"
 # From the ground up; names in one line stand beside each other.
 FLOORS = (
     {"config", "messages", "errors", "paths", "runs", "pictures", "presets", "commands", "doctor",
-     "telling", "cloud"},
+     "telling", "cloud", "latents"},
     {"diffusion", "nets", "data", "scores"},
     {"families"},
     {"engine"},
@@ -32,6 +32,7 @@ BESIDE = {
     "presets": {"config", "errors", "paths"},
     "commands": {"config", "errors", "messages", "paths", "presets"},
     "doctor": {"errors", "paths"}, "telling": set(), "cloud": {"messages"},
+    "latents": {"config", "messages"},
     "cli": set(), "gui": set(), "diffusion": set(), "nets": {"diffusion"},
     "data": set(), "scores": {"nets", "data"},
 }

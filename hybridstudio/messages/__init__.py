@@ -40,6 +40,7 @@ from hybridstudio.messages.latent import (
     Directions,
     Encode,
     Encoded,
+    Place,
 )
 from hybridstudio.messages.requests import (
     Augment,
@@ -87,6 +88,7 @@ __all__ = [
     "Mask",
     "Noise",
     "Notice",
+    "Place",
     "Points",
     "Preview",
     "Probe",
@@ -107,7 +109,7 @@ __all__ = [
 ]
 
 Request = (Train | Resume | Draw | Browse | Noise | Augment | Probe | Score | Race | Chances
-    | Fields | Decode | Encode | Directions | Sweep | Sheets)
+    | Fields | Decode | Encode | Place | Directions | Sweep | Sheets)
 
 Event = (Started | Progress | Preview | Frame | Browsed | Probed | Scored | Saved | Notice
     | Done | Lap | Chanced | Field | Decoded | Encoded | Directed | Sheet)

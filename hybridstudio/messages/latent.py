@@ -69,12 +69,31 @@ class Encode:
 class Encoded:
     """Codes (N, D), what they decode to (N, H, W, C), and the root mean square error of each.
 
-    Errors are in units of [-1, 1].
+    Errors are in units of [-1, 1]. Where the model is told classes, `labels` are those that the
+    codes belong to.
     """
 
     codes: Codes
     images: Images
     errors: tuple[float, ...]
+    labels: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Carry codes (N, E) of the space that `space` follows over to it; told as `Encoded`.
+
+    So seeds get their codes in a space such as w, whose own codes are not normal.
+    """
+
+    run: Path
+    codes: Codes
+    space: str
+    mix: Mapping[int, float] = field(default_factory=dict)
+    knobs: Mapping[str, float] = field(default_factory=dict)
+    step: int | None = None
+    weights: Weights = "ema"
+    device: Device = "auto"
 
 
 @dataclass(frozen=True)

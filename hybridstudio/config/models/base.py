@@ -29,6 +29,8 @@ class Space(NamedTuple):
     dimension, so that walks follow the sphere. `parts` names runs of dimensions that belong
     together, as layers of styles or the z of each step: (name, how many), in their order.
     `finds` says how a picture's code is found: encoder, inversion, search, or "" where it is not.
+    `follows` names the space whose codes are mapped to it, where seeds have no codes of its own:
+    the engine carries them over when asked by `Place`.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Space(NamedTuple):
     parts: tuple[tuple[str, int], ...] = ()
     finds: str = "search"
     directions: tuple[str, ...] = ()  # of pca, sefa, kl
+    follows: str = ""
 
 
 class ModelSection(Section):
@@ -49,6 +52,7 @@ class ModelSection(Section):
     guided: ClassVar[bool] = False  # whether classifier-free guidance means something
     adversarial: ClassVar[bool] = False  # whether two players learn against each other
     inpaints: ClassVar[bool] = False  # whether a picture known in part can be completed
+    no_space: ClassVar[str] = ""  # why there is no latent space, a sentence, where there is none
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -80,8 +84,16 @@ class ModelSection(Section):
         return ()
 
     def spaces(self, shape: Shape) -> tuple[Space, ...]:
-        """List the latent spaces that pictures are drawn from, the usual one first; () has none."""
+        """List the latent spaces that pictures are drawn from, the usual one first.
+
+        Where there are none, `no_space` says why.
+        """
         return ()
+
+    @property
+    def steady(self) -> tuple[str, ...]:
+        """Samplers by which a code alone decides its picture, the usual one first."""
+        return self.samplers
 
     def borrows(self) -> dict[str, str]:
         """Return the runs whose networks are taken, by the part of the model that takes them."""

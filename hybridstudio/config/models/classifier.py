@@ -21,6 +21,7 @@ class ClassifierConfig(ModelSection):
 
     title: ClassVar[str] = "Classifier"
     networks: ClassVar[tuple[str, ...]] = ("classifier",)
+    no_space: ClassVar[str] = "A classifier draws nothing, so there is no space to draw from."
     family: Literal["classifier"] = field("classifier", "The family of the model.")
     net: Literal["fnn", "cnn", "alexnet", "resnet"] = field(
         "cnn", "Fully connected, convolutional, AlexNet style or residual; points of the plane "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
@@ -9,7 +10,13 @@ from pydantic import field_validator
 
 from hybridstudio.config.data import DataConfig, Shape
 from hybridstudio.config.fields import Knob, field
-from hybridstudio.config.models.base import Evaluations, ModelSection, of_labels, of_levels
+from hybridstudio.config.models.base import (
+    Evaluations,
+    ModelSection,
+    Space,
+    of_labels,
+    of_levels,
+)
 from hybridstudio.config.train import TrainConfig
 from hybridstudio.errors import Problem
 
@@ -87,6 +94,17 @@ class DdganConfig(ModelSection):
         """Offer how far z reaches."""
         return (Knob("z_scale", "Scale of z",
                      "How far z reaches; at 0 all comes from the noisy picture.", 1.0, 0.0, 2.0),)
+
+    def spaces(self, shape: Shape) -> tuple[Space, ...]:
+        """The noise x_T, the z of every step and the noise between steps, in the order of use."""
+        size, steps = math.prod(shape), self.timesteps
+        parts = [("x_T", size), (f"z_{steps}", self.latent)]
+        for step in range(steps - 1, 0, -1):
+            parts += [(f"noise_{step}", size), (f"z_{step}", self.latent)]
+        return (Space("x_T + z", "The noise x_T with the z of every step, and the noise that each "
+                      "step but the last leaves behind.", sum(many for _, many in parts),
+                      parts=tuple(parts), finds="" if shape.is_points else "search",
+                      directions=("pca", "sefa")),)
 
     def problems(self, data: DataConfig, shape: Shape | None,
                  train: TrainConfig) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
@@ -9,7 +10,13 @@ from pydantic import field_validator
 
 from hybridstudio.config.data import DataConfig, Shape
 from hybridstudio.config.fields import field
-from hybridstudio.config.models.base import Evaluations, ModelSection, of_labels, of_levels
+from hybridstudio.config.models.base import (
+    Evaluations,
+    ModelSection,
+    Space,
+    of_labels,
+    of_levels,
+)
 from hybridstudio.config.train import TrainConfig
 from hybridstudio.errors import Problem
 
@@ -75,6 +82,17 @@ class DdpmConfig(ModelSection):
     def noising(self) -> tuple[str, int]:
         """The model's own schedule."""
         return self.schedule, self.timesteps
+
+    def spaces(self, shape: Shape) -> tuple[Space, ...]:
+        """The noise x_T, which decides the picture where no sampler adds more."""
+        return (Space("x_T", "The noise x_T that drawing begins with; without fresh noise on the "
+                      "way (DDIM with η = 0) it alone decides the picture.", math.prod(shape),
+                      finds="" if shape.is_points else "inversion"),)
+
+    @property
+    def steady(self) -> tuple[str, ...]:
+        """All samplers but the one that draws fresh noise in every step."""
+        return tuple(name for name in self.samplers if name != "ancestral")
 
     def problems(self, data: DataConfig, shape: Shape | None,
                  train: TrainConfig) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from hybridstudio.config.data import DataConfig, Shape
 from hybridstudio.config.fields import field
-from hybridstudio.config.models.base import ModelSection
+from hybridstudio.config.models.base import ModelSection, Space
 from hybridstudio.config.train import TrainConfig
 from hybridstudio.errors import Problem
 
@@ -75,6 +75,12 @@ class GanConfig(ModelSection):
     grown_at: float = field(
         0.6, "Share of the training after which the full resolution is reached.", gt=0.0, le=1.0,
         advanced=True)
+
+    def spaces(self, shape: Shape) -> tuple[Space, ...]:
+        """The noise z that a picture is drawn from in one pass."""
+        return (Space("z", "The noise z from which the generator draws a picture in one pass.",
+                      self.latent, finds="" if shape.is_points else "search",
+                      directions=("pca", "sefa")),)
 
     def problems(self, data: DataConfig, shape: Shape | None,
                  train: TrainConfig) -> Iterator[Problem]:

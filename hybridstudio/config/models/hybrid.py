@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from hybridstudio.config.data import DataConfig, Shape
 from hybridstudio.config.fields import Knob, field
-from hybridstudio.config.models.base import Evaluations, ModelSection
+from hybridstudio.config.models.base import Evaluations, ModelSection, Space
 from hybridstudio.config.models.ddpm import DdpmConfig
 from hybridstudio.config.models.gan import GanConfig
 from hybridstudio.config.train import TrainConfig
@@ -122,6 +123,30 @@ class HybridConfig(ModelSection):
                  "other", self.handover, 1, levels, 10, whole=True),
             *(compare if self.mode != "pretrained" else ()),
         )
+
+    def spaces(self, shape: Shape) -> tuple[Space, ...]:
+        """The noise x_T, the z of the refiner or GAN, and the noise of x_k where the GAN begins."""
+        size = math.prod(shape)
+        latent = self.gan.latent if self.mode == "pretrained" else self.latent
+        parts = [("x_T", size)] + [("z", latent)] * bool(latent)
+        if self.mode == "truncated":
+            parts.append(("noise_k", size))
+        finds = "" if shape.is_points else "search"
+        says = {
+            "truncated": "The noise x_T from which the GAN draws first, its z, and the noise of "
+            "the x_k that the diffusion goes on from.",
+            "pretrained": "The noise x_T of the diffusion, and how the GAN's z strays from what "
+            "the bridge asks for.",
+        }.get(self.mode, "The noise x_T of the diffusion, and the z that the refiner settles "
+              "detail with.")
+        return (Space("x_T + z" if latent else "x_T", says, sum(many for _, many in parts),
+                      parts=tuple(parts), finds=finds,
+                      directions=("pca", "sefa") if latent else ()),)
+
+    @property
+    def steady(self) -> tuple[str, ...]:
+        """Those of the diffusion."""
+        return self.diffusion.steady
 
     def problems(self, data: DataConfig, shape: Shape | None,
                  train: TrainConfig) -> Iterator[Problem]:

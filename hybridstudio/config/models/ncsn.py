@@ -24,6 +24,9 @@ class NcsnConfig(ModelSection):
     samplers: ClassVar[tuple[str, ...]] = ("langevin", "consistent")
     guided: ClassVar[bool] = True
     inpaints: ClassVar[bool] = True
+    no_space: ClassVar[str] = (
+        "Annealed Langevin dynamics adds fresh noise at every step, so no single point that it "
+        "starts from decides the picture: a score network has no latent space.")
     family: Literal["ncsn"] = field("ncsn", "The family of the model.")
     width: int = field(64, "Channels of the UNet at full inner resolution.",
                        unit="channels", ge=8, le=512, multiple_of=8)

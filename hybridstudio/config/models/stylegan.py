@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from hybridstudio.config.data import DataConfig, Shape
 from hybridstudio.config.fields import Knob, field
-from hybridstudio.config.models.base import ModelSection
+from hybridstudio.config.models.base import ModelSection, Space
 from hybridstudio.config.train import TrainConfig
 from hybridstudio.errors import Problem
 
@@ -80,6 +80,22 @@ class StyleganConfig(ModelSection):
                  "more typical pictures, 1 all that was learned.", 1.0, -1.0, 2.0),
             Knob("noise", "noise", "Strength of the noise inputs, which settle small detail: 1 as "
                  "learned, 0 without.", 1.0, 0.0, 2.0))
+
+    def layers(self, shape: Shape) -> int:
+        """Return how many styles a picture is made with: one each layer, and one to read it by."""
+        return (self.blocks if shape.is_points else 2 * len(sides(shape.height)) - 1) + 1
+
+    def spaces(self, shape: Shape) -> tuple[Space, ...]:
+        """The noise z, and the styles w that it is mapped to, one for each layer."""
+        finds, found = "" if shape.is_points else "search", ("pca", "sefa")
+        layers = self.layers(shape)
+        parts = tuple((f"layer {number}", self.style) for number in range(1, layers + 1))
+        return (
+            Space("z", "The noise z that is mapped to the style of all layers; only its direction "
+                  "counts.", self.latent, finds=finds, directions=found),
+            Space("w", "The style of each layer, from coarse to fine; layers may have styles of "
+                  "different pictures.", layers * self.style, is_normal=False, parts=parts,
+                  finds=finds, directions=found, follows="z"))
 
     def problems(self, data: DataConfig, shape: Shape | None,
                  train: TrainConfig) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from hybridstudio.config.data import DataConfig, Shape
 from hybridstudio.config.fields import Knob, field
-from hybridstudio.config.models.base import ModelSection
+from hybridstudio.config.models.base import ModelSection, Space
 from hybridstudio.config.train import TrainConfig
 from hybridstudio.errors import Problem
 
@@ -49,6 +49,13 @@ class VaeConfig(ModelSection):
         return (Knob("temperature", "Temperature",
                      "How far z strays from the middle: 0 draws the mean picture, 1 as learned",
                      1.0, 0.0, 2.0, 0.05),)
+
+    def spaces(self, shape: Shape) -> tuple[Space, ...]:
+        """The mean code μ, which the encoder finds for a picture."""
+        return (Space("mu", "The code that the decoder draws from; the encoder finds a picture's "
+                      "as the mean μ of q(z|x).", self.latent,
+                      finds="" if shape.is_points else "encoder",
+                      directions=("kl", "pca", "sefa")),)
 
     def problems(self, data: DataConfig, shape: Shape | None,
                  train: TrainConfig) -> Iterator[Problem]:
