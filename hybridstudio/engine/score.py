@@ -57,7 +57,8 @@ def score(request: Score) -> Iterator[Event]:
     label = lens.label(count)
     result = {
         "scores": scores, "label": label, "distance": lens.distance,
-        "features": {"name": lens.name, "sha256": lens.sha256},
+        "features": {"name": lens.name, "sha256": lens.sha256,
+                     "width": kept.sample.rows.shape[1]},
         "n": count, "data": dataset.name, "split": split, "data_sha256": dataset.fingerprint,
         "real_n": kept.sample.count, "floor_n": kept.held, "nearest": neighbours.NEAREST,
         "source": str(request.source), **facts, "seed": request.seed,
