@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hybridstudio.config import DdpmConfig, RunConfig
 from hybridstudio.diffusion.likelihood import vlb_at
-from hybridstudio.diffusion.noise import normal, streams
+from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import (
     SAMPLERS,
     Moment,
@@ -25,6 +25,7 @@ from hybridstudio.diffusion.samplers import (
 )
 from hybridstudio.diffusion.schedule import Schedule
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.nets.labels import with_any
 from hybridstudio.nets.mlp import PointNet
 from hybridstudio.nets.unet import UNet
 
@@ -140,7 +141,7 @@ class DDPM(Family):
             if labels is not None and guidance != 1.0:
                 output, fraction = self._split(self.unet(
                     torch.cat([x_t, x_t]), torch.cat([t, t]),
-                    torch.cat([labels, torch.full_like(labels, self.classes)])).float())
+                    with_any(labels, self.classes)).float())
                 with_label, without = output.chunk(2)
                 output = without + guidance * (with_label - without)
                 # A variance is no direction to go further in: it stays the label's own.
@@ -152,7 +153,7 @@ class DDPM(Family):
 
         return predict
 
-    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
+    def draw(self, plan: DrawPlan, noise: Randomness) -> Iterator[Moment]:
         """Draw pictures from noise, or from a picture noised to the plan's `from_step`."""
         device = next(self.unet.parameters()).device
         rows = streams(noise, plan.count)
@@ -162,11 +163,14 @@ class DDPM(Family):
     def walk(self, plan: DrawPlan, x: Tensor, rows: list[torch.Generator],
              labels: Tensor | None) -> Iterator[Moment]:
         """Draw from the noise x (N, C, H, W), each picture's further noise from its own stream."""
-        start = None
+        first = len(self.schedule) - 1
         if plan.image is not None and plan.from_step is not None:
-            start = plan.from_step - 1
-        timesteps = timesteps_for(plan.sampler, self.schedule, plan.nfe, start)
-        if plan.image is not None:
+            first = plan.from_step - 1
+        if plan.start is not None:
+            x, rows, first = plan.start.moment.x_t, plan.start.rows, plan.start.first(first)
+        timesteps = timesteps_for(plan.sampler, self.schedule, plan.nfe, first)
+        timesteps = timesteps[plan.start.skip if plan.start is not None else 0:]
+        if plan.image is not None and plan.start is None:
             t = torch.full((plan.count,), timesteps[0], device=x.device)
             x = self.schedule.q_sample(plan.image.to(x.device).expand_as(x), t, x)
         yield from SAMPLERS[plan.sampler](

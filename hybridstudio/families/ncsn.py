@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from hybridstudio.config import NcsnConfig, RunConfig
 from hybridstudio.diffusion.langevin import Hold, Score, annealed, geometric, spread
-from hybridstudio.diffusion.noise import normal, streams
+from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.nets.labels import with_any
 from hybridstudio.nets.mlp import PointNet
 from hybridstudio.nets.unet import UNet
 
@@ -125,9 +126,8 @@ class NCSN(Family):
         def score(x: Tensor, row: int) -> Tensor:
             rows = torch.full((len(x),), row, device=x.device)
             if labels is not None and guidance != 1.0:
-                any_class = torch.full_like(labels, self.classes)
                 both = self.noise_in(torch.cat([x, x]), torch.cat([rows, rows]),
-                                     torch.cat([labels, any_class]))
+                                     with_any(labels, self.classes))
                 with_label, without = both.chunk(2)
                 eps = without + guidance * (with_label - without)
             else:
@@ -136,7 +136,7 @@ class NCSN(Family):
 
         return score
 
-    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
+    def draw(self, plan: DrawPlan, noise: Randomness) -> Iterator[Moment]:
         """Draw by annealed Langevin dynamics, from noise or from a picture noised to `from_step`.
 
         As many levels are used as `nfe` pays for, each with the knob's steps. With a mask the known
@@ -149,23 +149,30 @@ class NCSN(Family):
         first = len(self.sigmas) - 1
         if plan.image is not None and plan.from_step is not None:
             first = plan.from_step - 1
+        if plan.start is not None:
+            first = plan.start.first(first)
         levels = spread(first, max(1, (plan.nfe - 1) // steps))
         x = self.sigmas[levels[0]] * normal(rows, plan.shape, device)
         hold: Hold | None = None
         if plan.image is not None:
             image = plan.image.to(device).expand_as(x)
             if plan.mask is not None:
-                hold = holding(image, plan.mask.to(device), rows)
+                hold = holding(image, plan.mask.to(device),
+                               rows if plan.start is None else plan.start.rows)
             if plan.mask is None or plan.from_step is not None:
                 x = x + image
         labels = plan.labels
         if labels is None and self.classes:
             labels = torch.stack([torch.randint(self.classes, (), generator=row) for row in rows])
         labels = None if labels is None else labels.to(device)
+        skip = 0
+        if plan.start is not None:
+            moment, rows, skip = plan.start.moment, plan.start.rows, plan.start.skip
+            x = moment.x_t / moment.alpha_bar**0.5
         yield from annealed(
             plan.sampler, self.score(labels, plan.guidance), x, self.sigmas, levels, steps, rows,
             size=plan.knobs.get("step_size", 1.0), hold=hold,
-            reach=None if self.shape.is_points else 1.0)
+            reach=None if self.shape.is_points else 1.0, skip=skip)
 
 
 def holding(image: Tensor, mask: Tensor, noise: list[torch.Generator]) -> Hold:

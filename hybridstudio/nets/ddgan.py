@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hybridstudio.nets.labels import embedded
 from hybridstudio.nets.unet import Attention, Grow, Shrink, timestep_embedding
 
 TIMES = 64  # width of the sines and cosines of t
@@ -36,7 +37,7 @@ class Mapping(nn.Module):
         """Map t (N,), labels (N,) and z (N, latent) to styles (N, width)."""
         style = self.out(self.latent(z)) + self.time(timestep_embedding(t, TIMES))
         if self.label is not None and labels is not None:
-            style = style + self.label(labels)
+            style = style + embedded(self.label, labels)
         return F.silu(style)
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hybridstudio.config import Shape
+from hybridstudio.nets.labels import one_hot
 from hybridstudio.nets.unet import Dropout
 
 
@@ -23,10 +23,7 @@ def with_labels(x: Tensor, labels: Tensor | None, classes: int) -> Tensor:
     """
     if classes == 0:
         return x
-    if labels is None:
-        told = x.new_zeros(len(x), classes)
-    else:
-        told = F.one_hot(labels, classes).to(x.dtype)
+    told = x.new_zeros(len(x), classes) if labels is None else one_hot(labels, classes, x.dtype)
     if x.ndim == 4:
         told = told[:, :, None, None].expand(-1, -1, *x.shape[2:])
     return torch.cat([x, told], dim=1)

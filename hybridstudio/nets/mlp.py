@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hybridstudio.nets.labels import embedded
 from hybridstudio.nets.unet import timestep_embedding
 
 TIMES = 64  # sines and cosines that tell the time
@@ -67,5 +68,5 @@ class PointNet(nn.Module):
         if self.label is not None:
             if labels is None:
                 labels = torch.full((count,), self.classes, device=on)
-            parts.append(self.label(labels))
+            parts.append(embedded(self.label, labels))
         return torch.stack(parts).sum(0) if parts else None

@@ -34,6 +34,7 @@ from torch import Tensor, nn
 from hybridstudio.config import Shape
 from hybridstudio.config.models.stylegan import sides
 from hybridstudio.nets.equalised import GAIN, Blur, Conv, Dense, bent, unit
+from hybridstudio.nets.labels import embedded
 
 MAPPING_RATE = 0.01  # the mapping learns this much more slowly (Karras 2019, appendix C)
 MEAN_DECAY = 0.998  # of the mean style w̄
@@ -118,7 +119,9 @@ class Mapping(nn.Module):
         """Map z (N, latent) and labels int64 (N,) to w (N, style); a missing label tells zeros."""
         h = unit(z.float())
         if self.label is not None:
-            told = torch.zeros_like(h) if labels is None else unit(self.label(labels).float())
+            told = torch.zeros_like(h)
+            if labels is not None:
+                told = unit(embedded(self.label, labels).float())
             h = torch.cat([h, told], dim=1)
         for layer in self.layers:
             h = bent(layer(h))

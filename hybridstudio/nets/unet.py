@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hybridstudio.nets.labels import embedded
+
 
 def timestep_embedding(t: Tensor, width: int) -> Tensor:
     """Embed timesteps (N,) as sines and cosines (N, width) of geometric frequencies."""
@@ -189,7 +191,7 @@ class UNet(nn.Module):
         if self.label is not None:
             if labels is None:
                 labels = torch.full_like(t, self.classes, dtype=torch.long)
-            embedding = embedding + self.label(labels)
+            embedding = embedding + embedded(self.label, labels)
         if self.style is not None and z is not None:
             embedding = embedding + self.style(z)
         embedding = F.silu(embedding)

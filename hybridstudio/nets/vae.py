@@ -10,10 +10,10 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hybridstudio.config import Shape
+from hybridstudio.nets.labels import embedded, one_hot
 from hybridstudio.nets.mlp import PointNet
 from hybridstudio.nets.unet import ResBlock
 
@@ -30,7 +30,7 @@ def _with_label(z: Tensor, labels: Tensor | None, classes: int) -> Tensor:
     """Put the label's one-hot row beside z: (N, latent + classes)."""
     if not classes:
         return z
-    return torch.cat([z, F.one_hot(_given(labels), classes).to(z.dtype)], dim=1)
+    return torch.cat([z, one_hot(_given(labels), classes, z.dtype)], dim=1)
 
 
 def _given(labels: Tensor | None) -> Tensor:
@@ -51,7 +51,7 @@ class LabelPlane(nn.Module):
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """Map x (N, C, H, W) and labels (N,) to (N, C + 1, H, W); x itself without classes."""
         if self.planes is not None:
-            plane = self.planes(_given(labels)).reshape(-1, 1, *x.shape[2:])
+            plane = embedded(self.planes, _given(labels)).reshape(-1, 1, *x.shape[2:])
             x = torch.cat([x, plane.to(x.dtype)], dim=1)
         return x.contiguous(memory_format=torch.channels_last)
 
