@@ -50,7 +50,8 @@ class Moment:
     x_t, x0 and eps are (N, ...) float32; t counts as the papers do, one more than the schedule's
     row. `nfe` counts network evaluations so far, `alpha_bar` is ᾱ at this moment. The last moment
     has t = 0, the finished picture as x_t and x0, and no eps. `extra` holds more pictures of this
-    moment by the name under which they are shown.
+    moment by the name under which they are shown, `z` the noise (N, D) that x0 was drawn with by a
+    network that takes one.
     """
 
     step: int
@@ -62,6 +63,7 @@ class Moment:
     nfe: int
     alpha_bar: float
     extra: Mapping[str, Tensor] = field(default_factory=dict)
+    z: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def towards(x: Tensor, x0: Tensor, now: Level, then: Level) -> Tensor:
 # --- what every sampler does ----------------------------------------------------------------------
 
 
-def _levels(schedule: Schedule, timesteps: Sequence[int] | Tensor) -> list[Level]:
+def levels_of(schedule: Schedule, timesteps: Sequence[int] | Tensor) -> list[Level]:
     """Return the levels of these steps and the clean one; raises ValueError unless they descend."""
     rows = [int(t) for t in timesteps]
     if any(t <= s for t, s in pairwise([len(schedule), *rows, -1])):
@@ -123,7 +125,8 @@ def _levels(schedule: Schedule, timesteps: Sequence[int] | Tensor) -> list[Level
     return [*(Level(t, float(alpha[t]), float(sigma[t])) for t in rows), CLEAN]
 
 
-def _ask(predict: Predict, x: Tensor, level: Level, options: Options) -> Prediction:
+def ask(predict: Predict, x: Tensor, level: Level, options: Options) -> Prediction:
+    """Ask what a network sees in x at a level, kept within [-1, 1] where the options say so."""
     t = torch.full((len(x),), level.t, dtype=torch.int64, device=x.device)
     made = predict(x, t)
     return replace(made, x0=made.x0.clamp(-1, 1)) if options.clip_x0 else made
@@ -134,8 +137,9 @@ def _moment(levels: list[Level], step: int, x: Tensor, made: Prediction, nfe: in
     return Moment(step, len(levels) - 1, level.t + 1, x, made.x0, made.eps, nfe, level.alpha**2)
 
 
-def _finished(levels: list[Level], x: Tensor, nfe: int) -> Moment:
-    return Moment(len(levels) - 1, len(levels) - 1, 0, x, x, None, nfe, 1.0)
+def finished(steps: int, x: Tensor, nfe: int) -> Moment:
+    """Return the last moment, the finished picture x."""
+    return Moment(steps, steps, 0, x, x, None, nfe, 1.0)
 
 
 # --- the samplers ---------------------------------------------------------------------------------
@@ -150,25 +154,32 @@ def ancestral(
 
     Between steps further apart β is β_{t|s} = 1 - ᾱ_t/ᾱ_s, as in a respaced schedule.
     """
-    levels = _levels(schedule, timesteps)
+    levels = levels_of(schedule, timesteps)
     rows = streams(generator, len(x))
     for step, (now, then) in enumerate(pairwise(levels)):
-        made = _ask(predict, x, now, options)
+        made = ask(predict, x, now, options)
         yield _moment(levels, step, x, made, step + 1)
-        # Nichol & Dhariwal 2021, equations 9 and 10, from t to any s < t.
-        beta = 1 - (now.alpha / then.alpha) ** 2
-        small = beta * (then.sigma / now.sigma) ** 2
-        mean = (then.alpha * beta / now.sigma**2 * made.x0
-                + now.alpha / then.alpha * (then.sigma / now.sigma) ** 2 * x)
-        x = mean
-        if then is not CLEAN:
-            deviation: Tensor | float = math.sqrt(
-                beta if options.variance == "fixed_large" else small)
-            if made.fraction is not None:
-                log_variance = math.log(small) + made.fraction * math.log(beta / small)
-                deviation = torch.exp(0.5 * log_variance)
-            x = mean + deviation * normal(rows, x.shape[1:], x.device)
-    yield _finished(levels, x, len(levels) - 1)
+        x = posterior_step(x, made, now, then, rows, options)
+    yield finished(len(levels) - 1, x, len(levels) - 1)
+
+
+def posterior_step(x: Tensor, made: Prediction, now: Level, then: Level,
+                   rows: Sequence[torch.Generator], options: Options) -> Tensor:
+    """Return x_s drawn from the posterior q(x_s | x_t, x̂_0), from t to any s < t.
+
+    Nichol & Dhariwal 2021, equations 9 and 10.
+    """
+    beta = 1 - (now.alpha / then.alpha) ** 2
+    small = beta * (then.sigma / now.sigma) ** 2
+    mean = (then.alpha * beta / now.sigma**2 * made.x0
+            + now.alpha / then.alpha * (then.sigma / now.sigma) ** 2 * x)
+    if then is CLEAN:
+        return mean
+    deviation: Tensor | float = math.sqrt(beta if options.variance == "fixed_large" else small)
+    if made.fraction is not None:
+        log_variance = math.log(small) + made.fraction * math.log(beta / small)
+        deviation = torch.exp(0.5 * log_variance)
+    return mean + deviation * normal(rows, x.shape[1:], x.device)
 
 
 @torch.no_grad()
@@ -177,19 +188,24 @@ def ddim(
     generator: Randomness, options: Options = PLAIN,
 ) -> Iterator[Moment]:
     """Step as denoising diffusion implicit models do (Song 2021, equations 12 and 16)."""
-    levels = _levels(schedule, timesteps)
+    levels = levels_of(schedule, timesteps)
     rows = streams(generator, len(x)) if options.eta else []
     for step, (now, then) in enumerate(pairwise(levels)):
-        made = _ask(predict, x, now, options)
+        made = ask(predict, x, now, options)
         if options.rederive_eps:
             made = replace(made, eps=(x - now.alpha * made.x0) / now.sigma)
         yield _moment(levels, step, x, made, step + 1)
-        beta = 1 - (now.alpha / then.alpha) ** 2
-        fresh = options.eta * then.sigma / now.sigma * math.sqrt(beta)
-        x = then.alpha * made.x0 + math.sqrt(then.sigma**2 - fresh**2) * made.eps
-        if fresh:
-            x = x + fresh * normal(rows, x.shape[1:], x.device)
-    yield _finished(levels, x, len(levels) - 1)
+        x = ddim_step(x, made, now, then, rows, options)
+    yield finished(len(levels) - 1, x, len(levels) - 1)
+
+
+def ddim_step(x: Tensor, made: Prediction, now: Level, then: Level,
+              rows: Sequence[torch.Generator], options: Options) -> Tensor:
+    """Return x_s of DDIM with as much fresh noise as η says (Song 2021, equations 12 and 16)."""
+    beta = 1 - (now.alpha / then.alpha) ** 2
+    fresh = options.eta * then.sigma / now.sigma * math.sqrt(beta)
+    towards_then = then.alpha * made.x0 + math.sqrt(then.sigma**2 - fresh**2) * made.eps
+    return towards_then + fresh * normal(rows, x.shape[1:], x.device) if fresh else towards_then
 
 
 @torch.no_grad()
@@ -198,12 +214,12 @@ def euler(
     generator: Randomness, options: Options = PLAIN,
 ) -> Iterator[Moment]:
     """Take Euler steps of the probability flow in σ/α (Karras 2022, algorithm 1, first order)."""
-    levels = _levels(schedule, timesteps)
+    levels = levels_of(schedule, timesteps)
     for step, (now, then) in enumerate(pairwise(levels)):
-        made = _ask(predict, x, now, options)
+        made = ask(predict, x, now, options)
         yield _moment(levels, step, x, made, step + 1)
         x = towards(x, made.x0, now, then)
-    yield _finished(levels, x, len(levels) - 1)
+    yield finished(len(levels) - 1, x, len(levels) - 1)
 
 
 @torch.no_grad()
@@ -215,21 +231,21 @@ def heun(
 
     Each step but the last asks the network twice; the moment shows the first answer.
     """
-    levels = _levels(schedule, timesteps)
+    levels = levels_of(schedule, timesteps)
     nfe = 0
     for step, (now, then) in enumerate(pairwise(levels)):
-        made = _ask(predict, x, now, options)
+        made = ask(predict, x, now, options)
         nfe += 1
         yield _moment(levels, step, x, made, nfe)
         x0 = made.x0
         if then is not CLEAN:
-            again = _ask(predict, towards(x, x0, now, then), then, options)
+            again = ask(predict, towards(x, x0, now, then), then, options)
             nfe += 1
             # The mean of the slopes (x - α x_0)/σ at both ends, told as the x_0 that has it.
             shrinks = then.sigma / then.alpha * now.alpha / now.sigma
             x0 = x0 + (again.x0 - x0) / (2 * shrinks)
         x = towards(x, x0, now, then)
-    yield _finished(levels, x, nfe)
+    yield finished(len(levels) - 1, x, nfe)
 
 
 def _extrapolated(x0: Tensor, before: Tensor, was: Level, now: Level, then: Level) -> Tensor:
@@ -249,16 +265,16 @@ def dpm_solver_pp_2m(
 
     The first and the last are of first order: one has no history, the other ends at λ = ∞.
     """
-    levels = _levels(schedule, timesteps)
+    levels = levels_of(schedule, timesteps)
     before: Tensor | None = None
     for step, (now, then) in enumerate(pairwise(levels)):
-        made = _ask(predict, x, now, options)
+        made = ask(predict, x, now, options)
         yield _moment(levels, step, x, made, step + 1)
         x0 = made.x0
         if before is not None and then is not CLEAN:
             x0 = _extrapolated(x0, before, levels[step - 1], now, then)
         x, before = towards(x, x0, now, then), made.x0
-    yield _finished(levels, x, len(levels) - 1)
+    yield finished(len(levels) - 1, x, len(levels) - 1)
 
 
 @torch.no_grad()
@@ -271,11 +287,11 @@ def unipc(
     What the network says of a predicted x_t first corrects that x_t, then predicts the next one, so
     the corrector costs no evaluation.
     """
-    levels = _levels(schedule, timesteps)
+    levels = levels_of(schedule, timesteps)
     pictures: list[Tensor] = []  # x_0 as seen at this level and the two before it
     corrected = x  # x at the level before
     for step, (now, then) in enumerate(pairwise(levels)):
-        made = _ask(predict, x, now, options)
+        made = ask(predict, x, now, options)
         yield _moment(levels, step, x, made, step + 1)
         pictures = [*pictures[-2:], made.x0]
         if step:
@@ -285,7 +301,7 @@ def unipc(
         if step and then is not CLEAN:
             x0 = _extrapolated(x0, pictures[-2], levels[step - 1], now, then)
         x = towards(x, x0, now, then)
-    yield _finished(levels, x, len(levels) - 1)
+    yield finished(len(levels) - 1, x, len(levels) - 1)
 
 
 def _interpolated(pictures: list[Tensor], levels: list[Level]) -> Tensor:
@@ -353,7 +369,7 @@ def ddim_invert(
     which is not known yet: `rounds` network evaluations a step close in on it (Song 2021, section
     4.3, takes one). The first moment is the picture, the last the noise, with t rising between.
     """
-    levels = _levels(schedule, timesteps)[::-1]
+    levels = levels_of(schedule, timesteps)[::-1]
     steps = len(levels) - 1
     x0: Tensor | None = x
     eps: Tensor | None = None
@@ -361,7 +377,7 @@ def ddim_invert(
         yield Moment(step, steps, now.t + 1, x, x0, eps, step * rounds, now.alpha**2)
         guess = x
         for _ in range(rounds):
-            made = _ask(predict, guess, then, Options(clip_x0=False))
+            made = ask(predict, guess, then, Options(clip_x0=False))
             grow = then.alpha / now.alpha
             guess = grow * x + (then.sigma - grow * now.sigma) * made.eps
         x, x0, eps = guess, made.x0, made.eps
