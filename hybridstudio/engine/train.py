@@ -6,45 +6,36 @@ posted into its folder (`save`, `stop`, `pause`), so that a window can steer one
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from hybridstudio import data, paths, runs
 from hybridstudio.config import parse, with_values
-from hybridstudio.diffusion.samplers import Moment
-from hybridstudio.engine import borrowing, checkpoints, lanes, runtime
-from hybridstudio.engine.draw import preview
+from hybridstudio.engine import borrowing, lanes, runtime
 from hybridstudio.engine.feed import Feed, Order
 from hybridstudio.engine.judging import Judge, judge_of
+from hybridstudio.engine.keeping import Keeping
 from hybridstudio.engine.learner import Learner, parameters
-from hybridstudio.engine.picturing import as_images
-from hybridstudio.errors import StudioError, UsageError, translate
+from hybridstudio.engine.pace import Pace
+from hybridstudio.engine.previewing import previewed
+from hybridstudio.errors import StudioError, UsageError
 from hybridstudio.messages import (
     Done,
     Event,
     Notice,
-    Preview,
     Progress,
     Resume,
-    Saved,
     Started,
     Train,
 )
-from hybridstudio.pictures import sheet, write_png
 
 Outcome = Literal["finished", "budget", "stopped"]
 
 SKIPS_BEFORE_ROLLBACK = 20  # steps in a row without a finite gradient
 ROLLBACKS = 3  # after which training stops
 LISTEN_EVERY = 0.1  # seconds between looks at the words posted into the run's folder
-RETRY_EVERY = 2.0  # seconds between tries to save when the disk refuses
-RATE_OVER = 50  # steps over which the speed is told
 
 
 def train(request: Train) -> Iterator[Event]:
@@ -83,26 +74,22 @@ def resume(request: Resume) -> Iterator[Event]:
         yield from Session(learner, dataset, run.path, request.budget, judge).run("resumed")
 
 
-
 class Session:
     """One sitting of a training: from its start or resumption until it ends or is stopped."""
 
     def __init__(self, learner: Learner, dataset: data.Dataset, folder: Path,
                  budget: float | None, judge: Judge | None = None) -> None:
         self.learner, self.folder, self.judge = learner, folder, judge
-        self.budget = budget  # seconds of training, those of earlier sittings among them
+        self.pace = Pace(budget)
         self.config = learner.config.train
         self.order = Order(len(dataset.images), self.config.batch_size, learner.streams["data"])
         self.feed = Feed(dataset, learner.on, flip=learner.config.data.flip,
                          labels=learner.config.model.learns_labels)
-        self.before = 0.0  # seconds of training in earlier sittings
-        self.active = 0.0  # seconds of training in this one, without pauses and waiting
+        self.kept = Keeping(learner, self.order, folder, self._state)
         self.first_step = 0
-        self.saved_step: int | None = None
         self.is_due = False  # a point of the curves waits for the judge
         self.rollbacks = 0
         self.losses: dict[str, float] = {}
-        self._step_seconds: collections.deque[float] = collections.deque(maxlen=RATE_OVER)
         self._listened = 0.0
         self._log_waits = False  # points of the curves wait in memory, and the user was told
 
@@ -112,21 +99,21 @@ class Session:
             yield from self._restore()
         learner, place = self.learner, self.folder.resolve()
         self.first_step = learner.step
-        self.log = runs.MetricsLog(self.folder, self.before)
+        self.log = runs.MetricsLog(self.folder, self.pace.before)
         lanes.live[place] = learner
         try:
             self._mark(began)
             yield Started(self.folder.name, self.folder,
                           runtime.describe(learner.on, learner.dtype), parameters(learner.family))
             outcome = yield from self._train()
-            if self.saved_step != learner.step:
+            if self.kept.is_due:
                 yield from self._save()
             self._mark("done", outcome=outcome)
             yield Done(outcome, self.result())
         except GeneratorExit:
             # Every yield stands at a step boundary, so what is saved here is whole.
-            if self.saved_step != learner.step:
-                self._save_at_once()
+            if self.kept.is_due:
+                self.kept.at_once()
             self._mark("done", outcome="stopped")
             raise
         except Exception as error:
@@ -138,11 +125,11 @@ class Session:
 
     def result(self) -> dict[str, Any]:
         """Return what `train --json` tells of this sitting."""
-        steps = self.learner.step - self.first_step
+        steps, active = self.learner.step - self.first_step, self.pace.active
         return {
             "steps": self.learner.step,
-            "seconds": self.active,
-            "steps_per_second": steps / self.active if self.active else 0.0,
+            "seconds": active,
+            "steps_per_second": steps / active if active else 0.0,
             "losses": dict(self.losses),
             "run": str(self.folder),
         }
@@ -156,7 +143,7 @@ class Session:
         if self.is_due and self.judge is not None:
             yield from self._judged()
         while learner.step < config.steps:
-            if self.budget is not None and self.before + self.active >= self.budget:
+            if self.pace.is_over:
                 return "budget"
             if (yield from self._listen()) == "stop":
                 return "stopped"
@@ -169,13 +156,11 @@ class Session:
         began = time.perf_counter()
         with lanes.training_step() as waited:
             batch = self.feed.batch(self.order.next(), learner.streams["augment"])
-            learner.learn(batch, self._share(), only)
+            learner.learn(batch, self.pace.share(learner.step, config.steps), only)
         self.is_due = learner.step % config.log_every == 0 or only is not None
         is_judged = self.judge is not None and learner.step % config.preview_every == 0
         notices = self._log_point() if self.is_due and not is_judged else []
-        seconds = time.perf_counter() - began - waited.seconds
-        self.active += seconds
-        self._step_seconds.append(seconds)
+        self.pace.stepped(time.perf_counter() - began - waited.seconds)
         yield from notices
         if is_judged:
             yield from self._judged()
@@ -193,20 +178,9 @@ class Session:
             yield self._progress()
         yield from self._log_point()
 
-    def _share(self) -> float:
-        """Return how much of the training is over, in [0, 1]: by steps, or by the budget."""
-        by_steps = self.learner.step / self.config.steps
-        by_time = (self.before + self.active) / self.budget if self.budget else 0.0
-        return max(by_steps, by_time)
-
     def _progress(self) -> Progress:
-        steps = self.config.steps - self.learner.step
-        rate = len(self._step_seconds) / (sum(self._step_seconds) or 1.0)
-        left = steps / rate if rate else None
-        if self.budget is not None and left is not None:
-            left = min(left, max(0.0, self.budget - self.before - self.active))
-        return Progress(self.learner.step, self.config.steps, "steps", self.losses,
-                        self.before + self.active, rate, left, runtime.memory(self.learner.on))
+        return self.pace.progress(self.learner.step, self.config.steps, self.losses,
+                                  self.learner.on)
 
     def _log_point(self) -> list[Event]:
         """Add a point to the curves; here the device is waited for."""
@@ -230,36 +204,15 @@ class Session:
         return notices
 
     def _mark(self, event: str, **fields: str) -> None:
-        self.log.mark(event, step=self.learner.step, seconds=self.before + self.active, **fields)
+        self.log.mark(event, step=self.learner.step, seconds=self.pace.seconds, **fields)
 
     def _preview(self) -> Iterator[Event]:
-        """Draw and keep a preview; between its moments training can be stopped and gives way."""
-        if not self.learner.config.model.samplers:
-            return
-        step, moments = self.learner.step, preview(self.learner)
-        last: Moment | None = None
-        while True:
-            began = time.perf_counter()
-            try:
-                with lanes.training_step() as waited:
-                    moment = next(moments, None)
-            except (RuntimeError, MemoryError) as error:
-                told = translate(error)
-                yield Notice("A preview could not be drawn", told.what, told.fix, "warning", step)
-                return
-            self.active += time.perf_counter() - began - waited.seconds
-            if moment is None:
-                break
-            last = moment
-            yield self._progress()
-        assert last is not None
-        images = as_images(last.x_t)
-        file = runs.preview_path(self.folder, step)
-        # Where the picture cannot be written, the next save cannot either, and says so.
-        with contextlib.suppress(OSError, StudioError):
-            file.parent.mkdir(exist_ok=True)
-            write_png(file, sheet(images), {"run": self.folder.name, "step": step}, overwrite=True)
-        yield Preview(step, images)
+        for told in previewed(self.learner, self.folder, self.pace):
+            yield told or self._progress()
+
+    def _save(self) -> Iterator[Event]:
+        for told in self.kept.patiently():
+            yield told or self._progress()
 
     def _listen(self) -> Generator[Event, None, str | None]:
         """Hear the words posted into the folder; wait here while it says 'pause'."""
@@ -303,94 +256,35 @@ class Session:
         if skipped < SKIPS_BEFORE_ROLLBACK:
             told = Notice(f"{skipped} steps were skipped", "their gradient was not finite",
                           "it may pass; otherwise lower train.lr", "warning", step)
-        elif self.rollbacks < ROLLBACKS and (self.saved_step is not None):
+        elif self.rollbacks < ROLLBACKS and self.kept.step is not None:
             self.rollbacks += 1
-            self._roll_back()
+            self.kept.roll_back()
             told = Notice(f"Rolled back to step {self.learner.step}",
                           f"{skipped} steps in a row had no finite gradient",
                           "lower train.lr, or set train.grad_clip", "warning", step)
         else:
-            if self.saved_step is None:
-                self._write_checkpoint()  # bad steps were skipped, so the weights are finite
+            if self.kept.step is None:
+                self.kept.write()  # bad steps were skipped, so the weights are finite
             raise StudioError("Training diverged", f"{skipped} steps in a row had no finite "
                               "gradient", "lower train.lr, set train.grad_clip, or use "
                               "train.precision = \"float32\"; the last checkpoint is finite")
         self._mark("notice", what=told.what, why=told.why, fix=told.fix)
         return [told]
 
-    def _roll_back(self) -> None:
-        """Take weights, EMA and optimisers back to the last save; the streams go on from here."""
-        assert self.saved_step is not None
-        kept = checkpoints.load(self.folder, self.saved_step)
-        streams = {**self.learner.streams.state(), "skipped": torch.zeros(1)}
-        with lanes.training_step():
-            self.learner.restore({**kept.tensors, "streams": streams}, kept.step)
-        self.learner.meters.read()
+    # --- its state ----------------------------------------------------------------------------
 
-    # --- checkpoints --------------------------------------------------------------------------
-
-    def _write_checkpoint(self, folder: Path | None = None) -> Path:
-        learner = self.learner
-        tensors = learner.tensors()
-        tensors["streams"] = {**tensors["streams"], "order": self.order.began}
-        state = {"seconds": self.before + self.active, "budget": self.budget,
-                 "place": self.order.place, "is_due": self.is_due, "meters": learner.meters.state(),
-                 "saved_by": runtime.machine(learner.on)}
-        path = checkpoints.save(folder or self.folder, learner.step, tensors, state,
-                                self.config.keep)
-        self.saved_step = learner.step
-        return path
-
-    def _save_at_once(self) -> None:
-        """Save without waiting; where the run's folder refuses, into a new run beside the others.
-
-        Raises StudioError that names the other place.
-        """
-        try:
-            self._write_checkpoint()
-        except StudioError as error:
-            place = runs.new_path(self.folder.name)
-            runs.create(place, self.learner.config)
-            self._write_checkpoint(place)
-            raise StudioError(f"Saved in {place} instead", f"{error.what}: {error.why}",
-                              f"go on with it: hybridstudio resume {place}") from error
-
-    def _save(self) -> Iterator[Event]:
-        """Save; where the disk refuses, say so and wait, trying again, so that nothing is lost."""
-        told = ""
-        while True:
-            try:
-                path = self._write_checkpoint()
-            except StudioError as error:
-                if str(error) != told:
-                    told = str(error)
-                    yield Notice(error.what, error.why, f"{error.fix}; training waits and tries "
-                                 "again", "error", self.learner.step)
-                tried = time.perf_counter()
-                while time.perf_counter() - tried < RETRY_EVERY:
-                    yield self._progress()
-                    time.sleep(LISTEN_EVERY)
-            else:
-                yield Saved(self.learner.step, path)
-                return
+    def _state(self) -> dict[str, Any]:
+        """Return the plain numbers that a checkpoint holds of this sitting."""
+        return {"seconds": self.pace.seconds, "budget": self.pace.budget, "is_due": self.is_due,
+                "saved_by": runtime.machine(self.learner.on)}
 
     def _restore(self) -> Iterator[Event]:
-        kept = yield from checkpoints.newest(self.folder)
-        if kept is None:
+        """Go on from the newest checkpoint, or begin again where there is none."""
+        state = yield from self.kept.restore()
+        if state is None:
             yield Notice("There is no checkpoint yet", "the run stopped before its first save",
                          "it begins again from step 0")
             self.learner.borrow(borrowing.lender(self.learner.config, self.learner.on))
             return
-        streams = dict(kept.tensors["streams"])
-        began = streams.pop("order")
-        self.learner.restore({**kept.tensors, "streams": streams}, kept.step)
-        self.learner.meters.restore(kept.state["meters"], self.learner.on)
-        self.order.restore(began, int(kept.state["place"]))
-        self.is_due = bool(kept.state.get("is_due", False))
-        self.before = float(kept.state["seconds"])
-        self.saved_step = kept.step
-        granted = kept.state.get("budget")
-        if self.budget is not None:
-            self.budget += self.before
-        elif granted is not None and self.before < granted:
-            self.budget = granted  # what is left of it
+        self.is_due = bool(state.get("is_due", False))
+        self.pace.granted(float(state["seconds"]), state.get("budget"))
