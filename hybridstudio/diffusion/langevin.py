@@ -109,17 +109,18 @@ RULES: dict[str, Callable[[float, int, float], Rule]] = {
 def annealed(
     rule: str, score: Score, x: Tensor, sigmas: Sequence[float], rows: Sequence[int], steps: int,
     noise: Sequence[torch.Generator], *, size: float = 1.0, hold: Hold | None = None,
-    reach: float | None = 1.0,
+    reach: float | None = 1.0, skip: int = 0,
 ) -> Iterator[Moment]:
     """Walk x, noised by the first of `rows`, down the levels with `steps` at each.
 
     One Moment for each step, with x as it was before it and the picture that the score points at,
     kept within `reach`; then a last step without noise (Song & Ermon 2020, section 3.3) and the
-    Moment of the finished picture. `hold` is asked before every step.
+    Moment of the finished picture. `hold` is asked before every step. The first `skip` steps have
+    been taken already.
     """
     gamma = (sigmas[rows[0]] / sigmas[rows[-1]]) ** (1.0 / (len(rows) - 1)) if rows[1:] else 1.0
     step_at = RULES[rule](gamma, steps, size)
-    walk = [row for row in rows for _ in range(steps)] + [rows[-1]]
+    walk = ([row for row in rows for _ in range(steps)] + [rows[-1]])[skip:]
     total = len(walk)
     for number, row in enumerate(walk):
         sigma = sigmas[row]

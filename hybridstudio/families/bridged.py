@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hybridstudio.config import HybridConfig, RunConfig
-from hybridstudio.diffusion.noise import normal, streams
+from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.families.coarse import drawn, joined, noised, walked_down
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
@@ -86,22 +86,26 @@ class Bridged(Family):
         mean, log_variance = self.bridge(coarse).flatten(1).float().chunk(2, dim=1)
         return mean, log_variance.clamp(-10.0, 5.0)
 
-    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
+    def draw(self, plan: DrawPlan, noise: Randomness) -> Iterator[Moment]:
         """Draw coarsely down to the hand-over, then let the GAN draw what the bridge asks for."""
         device = next(self.bridge.parameters()).device
         rows = streams(noise, plan.count)
         x_T = normal(rows, plan.shape, device)
         labels = self.diffusion.asked_labels(plan, rows, device)
         k = int(plan.knobs.get("handover", self.config.handover))
+        fresh: Tensor | None = None
+        if plan.start is not None:
+            rows, fresh = plan.start.rows, plan.start.moment.z
         for moment, coarse in walked_down(self.diffusion, plan, x_T, rows, labels, k):
             if coarse is None:
                 yield moment
                 continue
             mean, log_variance = self._z(coarse)
-            z = mean + (0.5 * log_variance).exp() * normal(rows, mean.shape[1:], device)
-            x0 = self.gan.generate(z, labels)
+            fresh = normal(rows, mean.shape[1:], device) if fresh is None else fresh
+            x0 = self.gan.generate(mean + (0.5 * log_variance).exp() * fresh, labels)
             eps = self.schedule.eps_from_x0(
                 moment.x_t, torch.full((plan.count,), round(moment.t) - 1, device=device), x0)
-            last = replace(moment, x0=x0, eps=eps, nfe=moment.nfe + 1, extra={"Coarse": coarse})
+            last = replace(moment, x0=x0, eps=eps, nfe=moment.nfe + 1, extra={"Coarse": coarse},
+                           z=fresh)
             yield last
             yield replace(last, step=moment.steps, t=0, x_t=x0, eps=None, alpha_bar=1.0)

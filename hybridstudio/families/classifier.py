@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hybridstudio.config import ClassifierConfig, RunConfig
+from hybridstudio.diffusion.noise import Randomness
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.errors import UsageError
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
@@ -67,7 +68,7 @@ class Classifier(Family):
         """Return how probable each class is (N, classes) for pictures (N, C, H, W) in [-1, 1]."""
         return self.features(images)[0].softmax(dim=1)
 
-    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
+    def draw(self, plan: DrawPlan, noise: Randomness) -> Iterator[Moment]:
         """Refuse with UsageError: there is nothing to draw."""
         raise UsageError("A classifier draws no pictures", "it tells the classes of given ones",
                          "draw with a run of another family; this one can serve as the feature "

@@ -163,25 +163,33 @@ def walked_down(
     """Walk from noise (or the plan's noised picture) down to level k with the plan's sampler.
 
     One evaluation of `plan.nfe` is left for the stage after. Yields each moment with None, and at
-    last the one at level k, where the diffusion is not asked any more, with the coarse picture.
+    last the one at level k, where the diffusion is not asked any more, with the coarse picture. One
+    that starts there has that picture from before.
     """
     schedule: Schedule = diffusion.schedule
-    first = len(schedule) - 1
+    first, skip = len(schedule) - 1, 0
     if plan.image is not None and plan.from_step is not None:
         first = plan.from_step - 1
-        t = torch.full((plan.count,), first, device=x.device)
-        x = schedule.q_sample(plan.image.to(x.device).expand_as(x), t, x)
+        if plan.start is None:
+            t = torch.full((plan.count,), first, device=x.device)
+            x = schedule.q_sample(plan.image.to(x.device).expand_as(x), t, x)
+    coarse: Tensor | None = None
+    if plan.start is not None:
+        x, skip, first = plan.start.moment.x_t, plan.start.skip, plan.start.first(first)
+        coarse = plan.start.moment.extra.get("Coarse")
     k = min(k, first + 1)
-    down = rows_down_to(k, nfe_steps(plan.sampler, max(1, plan.nfe - 1)), first)
+    down = rows_down_to(k, nfe_steps(plan.sampler, max(1, plan.nfe - 1)), first)[skip:]
     ask = _Until(diffusion.predictor(labels, plan.guidance), k - 1)
     steps = len(down) + 1
     for moment in SAMPLERS[plan.sampler](ask, x, schedule, [*down, k - 1], rows,
                                          diffusion.options(plan.eta)):
         moment = replace(moment, nfe=ask.count, steps=steps)
         if moment.t <= k:
-            # Where no coarse step is left, the diffusion says from here what it sees.
-            made = ask.seen or ask.asked(moment.x_t, k - 1)
-            yield replace(moment, nfe=ask.count), diffusion.clipped(made.x0)
+            if coarse is None:
+                # Where no coarse step is left, the diffusion says from here what it sees.
+                made = ask.seen or ask.asked(moment.x_t, k - 1)
+                coarse = diffusion.clipped(made.x0)
+            yield replace(moment, nfe=ask.count), coarse
             return
         yield moment, None
 

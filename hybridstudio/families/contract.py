@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hybridstudio.config import RunConfig, Shape
+from hybridstudio.diffusion.noise import Randomness
 from hybridstudio.diffusion.samplers import Moment
 
 
@@ -34,12 +35,33 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Start:
+    """Where a drawing goes on that was left: at `moment`, with the noise of `rows` from there on.
+
+    The levels are those that the plan takes from noise level `origin` down (None: from where it
+    begins by itself), without the first `skip` frames of them. The z of `moment` is drawn with
+    again, unless it is None. What is drawn once, as classes are, comes from the noise that `draw`
+    is given, as it did before.
+    """
+
+    moment: Moment
+    rows: list[torch.Generator]
+    origin: float | None = None
+    skip: int = 0
+
+    def first(self, usual: int) -> int:
+        """Return the row of the schedule from which the levels are taken, by itself `usual`."""
+        return usual if self.origin is None else round(self.origin) - 1
+
+
+@dataclass(frozen=True)
 class DrawPlan:
     """How to draw: everything resolved, nothing optional but the label and the starting picture.
 
     `image` (N, C, H, W) in [-1, 1] is noised to `from_step` first; `labels` is int64 (N,) or None.
     `knobs` holds a value for each knob of the family's config. `mask` bool (1, 1, H, W) is true
-    where `image` is known and stays; a family whose config `inpaints` draws the rest.
+    where `image` is known and stays; a family whose config `inpaints` draws the rest. With `start`
+    a drawing in more than one step goes on there instead of beginning.
     """
 
     shape: Shape
@@ -53,6 +75,7 @@ class DrawPlan:
     from_step: int | None = None
     knobs: Mapping[str, float] = field(default_factory=dict)
     mask: Tensor | None = None
+    start: Start | None = None
 
 
 # Does one optimiser step of the network with this name (or of several) on this loss, which may run
@@ -94,5 +117,9 @@ class Family(nn.Module):
         return {}
 
     @abstractmethod
-    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
-        """Draw pictures, yielding each moment from the first noise to the finished picture."""
+    def draw(self, plan: DrawPlan, noise: Randomness) -> Iterator[Moment]:
+        """Draw pictures, yielding each moment from the first noise to the finished picture.
+
+        Moments are counted from 0 wherever the drawing starts. A moment is told before the noise
+        of the step after it is drawn.
+        """

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from hybridstudio.config import DdganConfig, RunConfig
-from hybridstudio.diffusion.noise import normal, streams
+from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.diffusion.schedule import Schedule
 from hybridstudio.families.adversarial import LOSSES, Discriminate, r1, told
@@ -188,7 +188,7 @@ class DDGAN(Family):
 
     # --- drawing ------------------------------------------------------------------------------
 
-    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
+    def draw(self, plan: DrawPlan, noise: Randomness) -> Iterator[Moment]:
         """Draw pictures from noise, or from a picture noised to the plan's `from_step`."""
         device = next(self.generator.parameters()).device
         rows = streams(noise, plan.count)
@@ -203,13 +203,17 @@ class DDGAN(Family):
             labels = torch.stack([torch.randint(self.classes, (), generator=row) for row in rows])
         labels = None if labels is None else labels.to(device)
 
-        scale = plan.knobs.get("z_scale", 1.0)
+        scale, given = plan.knobs.get("z_scale", 1.0), None
+        if plan.start is not None:
+            x, rows, given = plan.start.moment.x_t, plan.start.rows, plan.start.moment.z
+            steps = round(plan.start.moment.t)
         for step in range(steps):
             row = steps - 1 - step
             t = torch.full((plan.count,), row, device=device)
-            x0 = self.predict(x, t, labels, scale * normal(rows, (self.config.latent,), device))
+            z = given if given is not None else normal(rows, (self.config.latent,), device)
+            x0, given = self.predict(x, t, labels, scale * z), None
             yield Moment(step, steps, row + 1, x, x0, self.schedule.eps_from_x0(x, t, x0),
-                         step + 1, float(self.schedule.alphas_cumprod[row]))
+                         step + 1, float(self.schedule.alphas_cumprod[row]), z=z)
             fresh = normal(rows, plan.shape, device) if row else torch.zeros_like(x)
             x = self.posterior(x0, x, t, fresh)
         yield Moment(steps, steps, 0, x, x, None, steps, 1.0)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from hybridstudio.config import GanConfig, RunConfig
-from hybridstudio.diffusion.noise import normal, streams
+from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.families.adversarial import (
     LOSSES,
@@ -167,7 +167,7 @@ class GAN(Family):
             images = doubled(images)
         return images
 
-    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
+    def draw(self, plan: DrawPlan, noise: Randomness) -> Iterator[Moment]:
         """Draw pictures in one pass, each from its own z."""
         device = next(self.generator.parameters()).device
         rows = streams(noise, plan.count)

@@ -237,16 +237,19 @@ class Hybrid(Family):
     # --- both ---------------------------------------------------------------------------------
 
     def _refined(self, x_t: Tensor, coarse: Tensor, t: Tensor, labels: Tensor | None,
-                 noise: Randomness) -> Tensor:
+                 noise: Randomness, z: Tensor | None = None) -> Tensor:
         """Return the finished picture (N, C, H, W) that the refiner makes of x_t in one pass."""
-        z = None
-        if self.config.latent and isinstance(noise, torch.Generator):
-            z = torch.randn((len(x_t), self.config.latent), generator=noise, device=x_t.device)
-        elif self.config.latent:
-            z = normal(streams(noise, len(x_t)), (self.config.latent,), x_t.device)
+        z = self._z(x_t, noise) if z is None else z
         output = self.refiner(torch.cat([x_t, coarse], dim=1), t, labels, z).float()
         x0, _ = self.schedule.x0_and_eps(self.config.diffusion.predict, output, x_t, t)
         return x0
+
+    def _z(self, like: Tensor, noise: Randomness) -> Tensor | None:
+        """Draw the refiner's own noise for each picture, None where it has none."""
+        shape = (self.config.latent,)
+        if self.config.latent and isinstance(noise, torch.Generator):
+            return torch.randn((len(like), *shape), generator=noise, device=like.device)
+        return normal(streams(noise, len(like)), shape, like.device) if self.config.latent else None
 
     def _first(self, eps: Tensor, labels: Tensor | None, noise: Randomness) -> Tensor:
         """Return the picture that the GAN makes of pure noise, where it goes first."""
@@ -255,7 +258,7 @@ class Hybrid(Family):
 
     # --- drawing ------------------------------------------------------------------------------
 
-    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
+    def draw(self, plan: DrawPlan, noise: Randomness) -> Iterator[Moment]:
         """Draw coarsely down to the hand-over, then refine; or the other way round, `truncated`.
 
         The last moment shows the coarse picture, and where the knob `compare` asks for it what the
@@ -273,45 +276,59 @@ class Hybrid(Family):
         beside = int(plan.knobs.get("compare", 0))
         for moment in moments:
             if moment.t == 0 and beside:
-                alone = replace(plan, nfe=beside, labels=labels)
+                alone = replace(plan, nfe=beside, labels=labels, start=None)
                 *_, full = self.diffusion.walk(alone, x_T, rows, labels)
                 moment = replace(moment, extra={**moment.extra, "Full diffusion": full.x_t})
             yield moment
 
     def _draw_refined(self, plan: DrawPlan, x: Tensor, rows: list[torch.Generator],
                       labels: Tensor | None, k: int) -> Iterator[Moment]:
+        z: Tensor | None = None
+        if plan.start is not None:
+            rows, z = plan.start.rows, plan.start.moment.z
         for moment, coarse in walked_down(self.diffusion, plan, x, rows, labels, k):
             if coarse is None:
                 yield moment
                 continue
             t = torch.full((plan.count,), round(moment.t) - 1, device=x.device)
-            x0 = self._refined(moment.x_t, coarse, t, labels, rows)
+            z = self._z(x, rows) if z is None else z
+            x0 = self._refined(moment.x_t, coarse, t, labels, rows, z)
             last = replace(moment, x0=x0, eps=self.schedule.eps_from_x0(moment.x_t, t, x0),
-                           nfe=moment.nfe + 1, extra={"Coarse": coarse})
+                           nfe=moment.nfe + 1, extra={"Coarse": coarse}, z=z)
             yield last
             yield replace(last, step=moment.steps, t=0, x_t=x0, eps=None, alpha_bar=1.0)
 
     def _draw_truncated(self, plan: DrawPlan, x_T: Tensor, rows: list[torch.Generator],
                         labels: Tensor | None, k: int) -> Iterator[Moment]:
-        first = self._first(x_T, labels, rows)
+        start = plan.start
+        if start is not None:
+            rows = start.rows
         if plan.image is not None and plan.from_step is not None:
-            first, k = plan.image.to(x_T.device).expand_as(x_T), min(k, plan.from_step)
-        steps = min(nfe_steps(plan.sampler, max(1, plan.nfe - 1)), k)
-        t = torch.full((plan.count,), k - 1, device=x_T.device)
-        x = self.schedule.q_sample(first, t, normal(rows, plan.shape, x_T.device))
+            k = min(k, plan.from_step)
+        passes = 1 if start is None or "Coarse" not in start.moment.extra else 0  # of the GAN
+        if start is not None and not passes:
+            first, x, k = start.moment.extra["Coarse"], start.moment.x_t, start.first(k - 1) + 1
+        elif plan.image is not None and plan.from_step is not None:
+            first = plan.image.to(x_T.device).expand_as(x_T)
+        else:
+            first = self._first(x_T, labels, rows)
+        if passes:
+            t = torch.full((plan.count,), k - 1, device=x_T.device)
+            x = self.schedule.q_sample(first, t, normal(rows, plan.shape, x_T.device))
+        # Where the levels are those of the whole plan, it counts the GAN's evaluation and frame.
+        whole = start is None or start.origin is None or bool(passes)
+        steps = min(nfe_steps(plan.sampler, max(1, plan.nfe - whole)), k)
+        skip = start.skip - whole if start is not None and not passes else 0
         walk = SAMPLERS[plan.sampler](
             self.diffusion.predictor(labels, plan.guidance), x, self.schedule,
-            self.schedule.timesteps(steps, "quadratic", k - 1), rows,
+            self.schedule.timesteps(steps, "quadratic", k - 1)[skip:], rows,
             self.diffusion.options(plan.eta))
-        is_begun = False
         for moment in walk:
-            if not is_begun:
-                is_begun = True
-                top = len(self.schedule)
-                yield Moment(0, moment.steps + 1, top, x_T, first, x_T, 1,
+            if passes and moment.step == 0:
+                yield Moment(0, moment.steps + 1, len(self.schedule), x_T, first, x_T, 1,
                              float(self.schedule.alphas_cumprod[-1]))
-            yield replace(moment, step=moment.step + 1, steps=moment.steps + 1,
-                          nfe=moment.nfe + 1, extra={"Coarse": first})
+            yield replace(moment, step=moment.step + passes, steps=moment.steps + passes,
+                          nfe=moment.nfe + passes, extra={"Coarse": first})
 
 
 def _coarsened(images: Tensor) -> Tensor:

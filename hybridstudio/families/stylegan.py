@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from hybridstudio.config import RunConfig, StyleganConfig
-from hybridstudio.diffusion.noise import normal, streams
+from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.families.adversarial import LOSSES, r1, told
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
@@ -210,7 +210,7 @@ class StyleGAN(Family):
         """Draw pictures (N, C, H, W) float32 from z (N, latent) and labels, without noise."""
         return self.synthesise(self.map(z, labels))
 
-    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
+    def draw(self, plan: DrawPlan, noise: Randomness) -> Iterator[Moment]:
         """Draw pictures in one pass, each from its own z and its own noise."""
         device = self.generator.constant.device
         rows = streams(noise, plan.count)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from hybridstudio.config import RunConfig, VaeConfig
 from hybridstudio.diffusion.likelihood import normal_kl
-from hybridstudio.diffusion.noise import normal, streams
+from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
 from hybridstudio.nets.vae import PAIRS
@@ -171,7 +171,7 @@ class VAE(Family):
 
     # --- drawing ------------------------------------------------------------------------------
 
-    def draw(self, plan: DrawPlan, noise: torch.Generator) -> Iterator[Moment]:
+    def draw(self, plan: DrawPlan, noise: Randomness) -> Iterator[Moment]:
         """Decode z ~ N(0, temperature²) in one pass; what is shown is the mean of p(x|z)."""
         device = next(self.decoder.parameters()).device
         rows = streams(noise, plan.count)

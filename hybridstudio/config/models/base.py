@@ -83,6 +83,10 @@ class ModelSection(Section):
         """List the further settings of drawing."""
         return ()
 
+    def draws_noise(self, sampler: str, eta: float) -> bool:
+        """Tell whether fresh noise is drawn on the way, so that another seed changes what comes."""
+        return True
+
     def spaces(self, shape: Shape) -> tuple[Space, ...]:
         """List the latent spaces that pictures are drawn from, the usual one first.
 

@@ -83,6 +83,10 @@ class DdpmConfig(ModelSection):
         """The model's own schedule."""
         return self.schedule, self.timesteps
 
+    def draws_noise(self, sampler: str, eta: float) -> bool:
+        """Only the ancestral sampler does, and DDIM with η above 0."""
+        return sampler == "ancestral" or (sampler == "ddim" and eta > 0.0)
+
     def spaces(self, shape: Shape) -> tuple[Space, ...]:
         """The noise x_T, which decides the picture where no sampler adds more."""
         return (Space("x_T", "The noise x_T that drawing begins with; without fresh noise on the "

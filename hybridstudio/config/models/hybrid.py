@@ -124,6 +124,11 @@ class HybridConfig(ModelSection):
             *(compare if self.mode != "pretrained" else ()),
         )
 
+    def draws_noise(self, sampler: str, eta: float) -> bool:
+        """The refiner has a z, the bridge strays, a GAN that goes first is noised."""
+        return bool(self.latent) or self.mode in ("pretrained", "truncated") or (
+            self.diffusion.draws_noise(sampler, eta))
+
     def spaces(self, shape: Shape) -> tuple[Space, ...]:
         """The noise x_T, the z of the refiner or GAN, and the noise of x_k where the GAN begins."""
         size = math.prod(shape)
