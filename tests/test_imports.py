@@ -16,7 +16,7 @@ NAME = "hybridstudio"
 # From the ground up; names in one line stand beside each other.
 FLOORS = (
     {"config", "messages", "errors", "paths", "runs", "pictures", "presets", "commands", "doctor",
-     "telling", "cloud", "latents"},
+     "telling", "cloud", "comparison", "variants", "latents"},
     {"diffusion", "nets", "data", "scores"},
     {"families"},
     {"engine"},
@@ -31,8 +31,10 @@ BESIDE = {
     "runs": {"config", "errors", "messages", "paths"}, "pictures": {"errors", "messages"},
     "presets": {"config", "errors", "paths"},
     "commands": {"config", "errors", "messages", "paths", "presets"},
-    "doctor": {"errors", "paths"}, "telling": set(), "cloud": {"messages"},
+    "doctor": {"errors", "paths"}, "telling": set(), "cloud": {"messages"}, "onestep": set(),
     "latents": {"config", "messages"},
+    "comparison": {"commands", "config", "errors", "messages", "pictures", "runs", "telling"},
+    "variants": {"config", "errors", "runs"},
     "cli": set(), "gui": set(), "diffusion": set(), "nets": {"diffusion"},
     "data": set(), "scores": {"nets", "data"},
 }

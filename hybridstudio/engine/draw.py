@@ -47,7 +47,7 @@ def draw(request: Draw) -> Iterator[Event]:
     on = runtime.device(request.device)
     dtype = runtime.precision(run.config.train, on)
     with lanes.interactive():
-        family = yield from _family(run, request, on)
+        family = yield from networks(run, request, on)
         yield Started(f"Drawing from {run.name}", run.path, runtime.describe(on, dtype),
                       parameters(family))
         plan = planned(request, run.config, on)
@@ -234,7 +234,8 @@ def _fitted(image: Images, config: RunConfig) -> Tensor:
 # --- the model ------------------------------------------------------------------------------------
 
 
-def _family(run: runs.Run, request: Draw, on: torch.device) -> Generator[Notice, None, Family]:
+def networks(run: runs.Run, request: Draw,
+             on: torch.device) -> Generator[Notice, None, Family]:
     """Return the networks to draw with: a training's own as they stand, or a checkpoint's."""
     learner = lanes.live.get(run.path.resolve())
     if learner is not None and request.step is None:
