@@ -15,7 +15,7 @@ import tomlkit
 from hybridstudio import paths, presets
 from hybridstudio.config import RunConfig, assignment, leaves, value_at
 from hybridstudio.errors import UsageError
-from hybridstudio.messages import Draw, Request, Resume, Score, Train
+from hybridstudio.messages import Draw, Request, Resume, Score, Sheets, Train
 
 
 def as_command(request: Request, *, out: str | None = None, image: str = "IMAGE.png",
@@ -53,6 +53,8 @@ def words_of(request: Request, *, out: str | None = None, image: str = "IMAGE.pn
             words += _option("--batch", request.batch if request.batch != Draw.batch else None)
         case Score():
             words = _score(request)
+        case Sheets():
+            words = _compare(request, out or "report.html")
         case _:
             return []
     return ["hybridstudio", *words] if words else []
@@ -122,6 +124,13 @@ def _score(request: Score) -> list[str]:
     words += _option("--weights", request.weights if request.weights != "ema" else None)
     words += _option("--batch", request.batch if request.batch != Score.batch else None)
     return words + _device(request.device) + _option("--data-root", request.data_root)
+
+
+def _compare(request: Sheets, out: str) -> list[str]:
+    words = ["compare", *map(_run, request.runs), "--out", out, "--count", str(request.count)]
+    words += ["--seed", str(request.seed)]
+    words += _option("--weights", request.weights if request.weights != "ema" else None)
+    return words + _device(request.device)
 
 
 def as_fields(request: Score) -> dict[str, Any]:

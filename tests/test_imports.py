@@ -16,7 +16,7 @@ NAME = "hybridstudio"
 # From the ground up; names in one line stand beside each other.
 FLOORS = (
     {"config", "messages", "errors", "paths", "runs", "pictures", "presets", "commands", "doctor",
-     "telling", "cloud", "comparison", "variants", "latents"},
+     "telling", "cloud", "onestep", "frames", "comparison", "variants", "latents"},
     {"diffusion", "nets", "data", "scores"},
     {"families"},
     {"engine"},
@@ -32,7 +32,7 @@ BESIDE = {
     "presets": {"config", "errors", "paths"},
     "commands": {"config", "errors", "messages", "paths", "presets"},
     "doctor": {"errors", "paths"}, "telling": set(), "cloud": {"messages"}, "onestep": set(),
-    "latents": {"config", "messages"},
+    "latents": {"config", "messages"}, "frames": {"messages", "pictures"},
     "comparison": {"commands", "config", "errors", "messages", "pictures", "runs", "telling"},
     "variants": {"config", "errors", "runs"},
     "cli": set(), "gui": set(), "diffusion": set(), "nets": {"diffusion"},

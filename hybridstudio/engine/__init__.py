@@ -9,21 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from hybridstudio.engine.chances import chances
 from hybridstudio.engine.draw import draw
+from hybridstudio.engine.fields import fields
 from hybridstudio.engine.look import augment, browse, noise
 from hybridstudio.engine.probe import probe
 from hybridstudio.engine.score import score
+from hybridstudio.engine.sheets import sheets
 from hybridstudio.engine.train import resume, train
 from hybridstudio.messages import (
     Augment,
     Browse,
+    Chances,
     Draw,
     Event,
+    Fields,
     Noise,
     Probe,
     Request,
     Resume,
     Score,
+    Sheets,
     Train,
 )
 
@@ -32,6 +38,7 @@ __all__ = ["run"]
 _WORK: dict[type, Callable[[Any], Iterator[Event]]] = {
     Train: train, Resume: resume, Draw: draw, Browse: browse, Noise: noise, Augment: augment,
     Probe: probe, Score: score,
+    Sheets: sheets, Chances: chances, Fields: fields,
 }
 
 

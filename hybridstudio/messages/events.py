@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from hybridstudio.messages.words import Images, Points
+
+
+class Statistics(NamedTuple):
+    """What the values of a row of pictures are like."""
+
+    mean: float
+    std: float
+    least: float
+    most: float
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,8 @@ class Frame:
     counts network evaluations so far, `seconds` the time since drawing began. `noise` is the
     standard deviation √(1 - ᾱ_t) and `log_snr` = log(ᾱ_t / (1 - ᾱ_t)) at this frame. `extra` holds
     more pictures of the moment by the name they are shown under, `points` the points (N, 2) of a
-    cloud by x_t, x0 and eps.
+    cloud by x_t, x0 and eps. `statistics` are mean, standard deviation, least and most by x_t, x0
+    and eps, in units of [-1, 1].
     """
 
     step: int
@@ -68,6 +78,7 @@ class Frame:
     log_snr: float = 0.0
     extra: Mapping[str, Images] = field(default_factory=dict)
     points: Mapping[str, Points] = field(default_factory=dict)
+    statistics: Mapping[str, Statistics] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,13 +138,17 @@ class Saved:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something a user should know that does not end the work: what, why, how to mend it."""
+    """Something a user should know that does not end the work: what, why, how to mend it.
+
+    `run` is the one that it is about, where the work is with several.
+    """
 
     what: str
     why: str = ""
     fix: str = ""
     level: Literal["info", "warning", "error"] = "info"
     step: int | None = None
+    run: Path | None = None
 
 
 @dataclass(frozen=True)
