@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from hybridstudio.cloud import cloud
 from hybridstudio.diffusion.samplers import Moment
-from hybridstudio.messages import Frame, Images, Points
+from hybridstudio.frames import NOISE_RANGE
+from hybridstudio.messages import Frame, Images, Points, Statistics
 
-NOISE_RANGE = 2.5  # standard deviations from the middle grey to black and white
 CLOUD_REACH = 1.25  # of a picture of points, beyond the square in which their data lie
 
 
@@ -47,15 +48,22 @@ def frame(moment: Moment, seconds: float) -> Frame:
     signal = moment.alpha_bar**0.5
     noise = max(0.0, 1.0 - moment.alpha_bar) ** 0.5
     log_snr = float("inf") if noise == 0.0 else 2.0 * float(np.log(max(signal, 1e-12) / noise))
+    rows = {"x_t": moment.x_t, "x0": moment.x0, "eps": moment.eps}
+    has = {name: row for name, row in rows.items() if row is not None}
     told = Frame(
         moment.step, moment.steps, moment.t,
         as_images(moment.x_t, signal + NOISE_RANGE * noise),
         None if moment.x0 is None else as_images(moment.x0),
         None if moment.eps is None else as_images(moment.eps, NOISE_RANGE),
         moment.nfe, seconds, noise, log_snr,
-        {name: as_images(more) for name, more in moment.extra.items()})
+        {name: as_images(more) for name, more in moment.extra.items()},
+        statistics={name: statistics(row) for name, row in has.items()})
     if not is_points(moment.x_t):
         return told
-    rows = {"x_t": moment.x_t, "x0": moment.x0, "eps": moment.eps}
-    return replace(told, points={name: as_points(row) for name, row in rows.items()
-                                 if row is not None})
+    return replace(told, points={name: as_points(row) for name, row in has.items()})
+
+
+def statistics(x: Tensor) -> Statistics:
+    """Tell what values are like; waits for the device once."""
+    x = x.detach().float()
+    return Statistics(*torch.stack([x.mean(), x.std(correction=0), x.min(), x.max()]).tolist())

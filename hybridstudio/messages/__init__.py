@@ -24,6 +24,7 @@ from hybridstudio.messages.events import (
     Saved,
     Scored,
     Started,
+    Statistics,
 )
 from hybridstudio.messages.inside import (
     Chanced,
@@ -103,6 +104,7 @@ __all__ = [
     "Sheet",
     "Sheets",
     "Started",
+    "Statistics",
     "Sweep",
     "Train",
     "Weights",
