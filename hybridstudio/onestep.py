@@ -135,7 +135,7 @@ def step(steps: int, t: int, s: int | None = None) -> Step:
 
 
 def marginal(density: Floats, left: float, places: Floats) -> Floats:
-    """Return q(x_t) at places (M,), where ᾱ_t is `left`; the density itself where nothing was added.
+    """Return q(x_t) at places (M,), where ᾱ_t is `left`; at 1 that is the density itself.
 
     The Gaussians are at least a grid's spacing wide, so the sum is exact to 1e-12 (Trefethen &
     Weideman 2014, theorem 5.1).

@@ -82,7 +82,7 @@ class TestStages:
         x = torch.randn(3, 1, 8, 8, generator=noise)
         t = torch.full((3,), 24)
         expected = family.diffusion.predictor(None, 1.0)(x, t).x0
-        refined = family._refined(x, torch.randn(x.shape, generator=noise), t, None, noise)
+        refined = family.refined(x, torch.randn(x.shape, generator=noise), t, None, noise)
         torch.testing.assert_close(refined, expected)
 
     @pytest.mark.parametrize("only", ["refiner", "discriminator"])

@@ -147,7 +147,7 @@ class Hybrid(Family):
             known = 0
             k = torch.full((len(real),), self._handover(noise), device=real.device)
             eps = torch.randn(real.shape, generator=noise, device=real.device)
-            fake, of_fake = self._first(eps, labels, noise), labels
+            fake, of_fake = self.first(eps, labels, noise), labels
             # Zheng 2022, section 3: D compares x_k, so the GAN need not be sharper than the noise.
             fresh = torch.randn((2, *real.shape), generator=noise, device=real.device)
             seen, shown = (self.schedule.q_sample(images, k - 1, own)
@@ -155,14 +155,14 @@ class Hybrid(Family):
         else:
             coarse = self._coarse(real, labels, known, noise)
             k, of_fake = coarse.k, coarse.labels
-            fake = shown = self._refined(coarse.x_k, coarse.picture, k - 1, of_fake, noise)
+            fake = shown = self.refined(coarse.x_k, coarse.picture, k - 1, of_fake, noise)
 
         losses: dict[str, Tensor] = {}
         if batch.only in (None, "discriminator"):
             losses |= self._discriminate(
                 batch, update, (seen, k - 1, labels), (shown.detach(), k - 1, of_fake))
         if batch.only != "discriminator":
-            losses["loss/generator"] = loss = GAME.generator(self._judged(shown, k - 1, of_fake))
+            losses["loss/generator"] = loss = GAME.generator(self.judged(shown, k - 1, of_fake))
             if coarse is not None and self.config.keep_coarse and not self.shape.is_points:
                 losses["coarse"] = F.mse_loss(
                     _coarsened(fake), _coarsened(coarse.picture.detach()))
@@ -219,25 +219,26 @@ class Hybrid(Family):
 
     def _discriminate(self, batch: Batch, update: Update, real: Shown,
                       fake: Shown) -> dict[str, Tensor]:
-        outputs = {"real": self._judged(*real), "fake": self._judged(*fake)}
+        outputs = {"real": self.judged(*real), "fake": self.judged(*fake)}
         loss = GAME.discriminator(outputs["real"], outputs["fake"], 0.0)
         losses = {"loss/discriminator": loss, **told(GAME, **outputs)}
         every, gamma = self.config.r1_every, self.config.r1_gamma
         losses["r1"] = torch.full_like(loss, torch.nan)
         if gamma and batch.step % every == 0:
             images, t, labels = real
-            losses["r1"] = penalty = r1(lambda shown: self._judged(shown, t, labels), images)
+            losses["r1"] = penalty = r1(lambda shown: self.judged(shown, t, labels), images)
             loss = loss + gamma / 2.0 * every * penalty
         update("discriminator", loss)
         return losses
 
-    def _judged(self, images: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
+    def judged(self, images: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
+        """Return D's logits (N,) of pictures that were handed over at rows t (N,)."""
         return self.discriminator(images, t, labels).flatten()
 
     # --- both ---------------------------------------------------------------------------------
 
-    def _refined(self, x_t: Tensor, coarse: Tensor, t: Tensor, labels: Tensor | None,
-                 noise: Randomness, z: Tensor | None = None) -> Tensor:
+    def refined(self, x_t: Tensor, coarse: Tensor, t: Tensor, labels: Tensor | None,
+                noise: Randomness, z: Tensor | None = None) -> Tensor:
         """Return the finished picture (N, C, H, W) that the refiner makes of x_t in one pass."""
         z = self._z(x_t, noise) if z is None else z
         output = self.refiner(torch.cat([x_t, coarse], dim=1), t, labels, z).float()
@@ -251,10 +252,10 @@ class Hybrid(Family):
             return torch.randn((len(like), *shape), generator=noise, device=like.device)
         return normal(streams(noise, len(like)), shape, like.device) if self.config.latent else None
 
-    def _first(self, eps: Tensor, labels: Tensor | None, noise: Randomness) -> Tensor:
+    def first(self, eps: Tensor, labels: Tensor | None, noise: Randomness) -> Tensor:
         """Return the picture that the GAN makes of pure noise, where it goes first."""
         t = torch.full((len(eps),), len(self.schedule) - 1, device=eps.device)
-        return self._refined(eps, torch.zeros_like(eps), t, labels, noise)
+        return self.refined(eps, torch.zeros_like(eps), t, labels, noise)
 
     # --- drawing ------------------------------------------------------------------------------
 
@@ -292,7 +293,7 @@ class Hybrid(Family):
                 continue
             t = torch.full((plan.count,), round(moment.t) - 1, device=x.device)
             z = self._z(x, rows) if z is None else z
-            x0 = self._refined(moment.x_t, coarse, t, labels, rows, z)
+            x0 = self.refined(moment.x_t, coarse, t, labels, rows, z)
             last = replace(moment, x0=x0, eps=self.schedule.eps_from_x0(moment.x_t, t, x0),
                            nfe=moment.nfe + 1, extra={"Coarse": coarse}, z=z)
             yield last
@@ -311,7 +312,7 @@ class Hybrid(Family):
         elif plan.image is not None and plan.from_step is not None:
             first = plan.image.to(x_T.device).expand_as(x_T)
         else:
-            first = self._first(x_T, labels, rows)
+            first = self.first(x_T, labels, rows)
         if passes:
             t = torch.full((plan.count,), k - 1, device=x_T.device)
             x = self.schedule.q_sample(first, t, normal(rows, plan.shape, x_T.device))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hybridstudio.messages.events import Frame
@@ -33,25 +34,37 @@ class Chances:
     """Stop a drawing of one picture at frame `at` and let `count` seeds say what x_0 is there.
 
     A model that draws with a latent z gives a different x_0 for every z; one that predicts the
-    mean gives the same each time. Told as one `Chanced`.
+    mean gives the same each time. Frames are counted from 0; beyond the last with noise it is that
+    one. `beside` is a diffusion model that is asked what it sees in the same x_t, None the run's
+    own where it has one. Told as one `Chanced`.
     """
 
     draw: Draw
     at: int
     count: int = 16
+    beside: Path | None = None
 
 
 @dataclass(frozen=True)
 class Chanced:
     """The x_t (1, H, W, C) that all saw at level t, and the x_0 (N, H, W, C) they saw in it.
 
-    `spread` is the mean standard deviation of a pixel over the x_0, in units of [-1, 1].
+    `spread` is the mean standard deviation of a pixel over the x_0, in units of [-1, 1]. `mean`
+    (1, H, W, C) is the mean of the x_0, `beside` what a diffusion model sees in the same x_t (None:
+    there is none). It was frame `at`, the last of them is `last`; `noise` is √(1 - ᾱ_t). Of points
+    (N, 2), `points` holds x_t, x0, mean and beside.
     """
 
     x_t: Images
     x0: Images
     t: float
     spread: float
+    at: int = 0
+    last: int = 0
+    noise: float = 0.0
+    mean: Images | None = None
+    beside: Images | None = None
+    points: Mapping[str, Points] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
