@@ -11,9 +11,11 @@ import typer
 from hybridstudio import config, presets, runs
 from hybridstudio.cli import options, watch
 from hybridstudio.cli.screen import Screen, screen_of
+from hybridstudio.cli.vary import train_all
 from hybridstudio.errors import UsageError
 from hybridstudio.messages import Resume, Train
 from hybridstudio.telling import duration
+from hybridstudio.variants import read_values, varied
 
 
 def train(
@@ -26,6 +28,10 @@ def train(
     values: Annotated[list[str] | None, typer.Option(
         "--set", metavar="KEY=VALUE", help="Change a value of the config, as train.lr=0.0002. "
         "Give it as often as needed.")] = None,
+    vary: Annotated[list[str] | None, typer.Option(
+        "--vary", metavar="KEY=A,B,C", help="Train a run for each value, and for every "
+        "combination where several keys are given, into folders of their own in --out. Done ones "
+        "are skipped, so that the same command goes on where it was stopped.")] = None,
     steps: options.Steps = None,
     budget: options.Budget = None,
     device: options.Device = "auto",
@@ -42,6 +48,16 @@ def train(
         _refuse_what_is_taken(chosen, changes)
     folder = out.expanduser() if out is not None else runs.new_path(chosen.name)
     _refuse_a_run(folder)
+    if vary:
+        options = dict(read_values(text) for text in vary)
+        _refuse_what_is_taken(chosen, options)
+        if out is None:
+            raise UsageError("--vary trains several runs", "they need a folder to lie in",
+                             "name it by --out, so that they can be gone on with")
+        if steps is not None:
+            chosen = config.with_values(chosen, {"train.steps": steps})
+        return train_all(varied(chosen, options), folder, screen_of(context), budget, device,
+                         data_root)
     request = Train(chosen, folder, steps, budget, device, data_root)
     return _followed(request, folder, screen_of(context))
 
