@@ -97,6 +97,14 @@ class Panel(QWidget):
         Work always ends with a `Done`, or else with `show_error`.
         """
 
+    def on_answer(self, request: object, event: Event) -> None:
+        """Take an event with the request of this panel that it answers; by default, the event."""
+        self.on_event(event)
+
+    def on_failure(self, request: object, error: StudioError) -> None:
+        """Take the error that a request of this panel ended with; by default, it is shown."""
+        self.show_error(error)
+
     def show_run(self, path: Path | None) -> None:
         """Show the run in folder `path`, or none."""
 

@@ -189,7 +189,7 @@ class Window(QMainWindow):
             else:
                 self._work(asked, asker)
         except StudioError as error:
-            self._tell_failure(error, asker)
+            self._tell_failure(error, asker, request=asked)
 
     def _grant(self, wish: Wish, asker: Panel | None) -> None:
         match wish:
@@ -225,7 +225,7 @@ class Window(QMainWindow):
         before = self._askers.get(lane)
         if lane.busy and before is not None and before is not asker:
             # It hears no more of its own work; the count tells it from the end of a training.
-            before.on_event(Done("stopped", {"count": 0}))
+            before.on_answer(lane.request, Done("stopped", {"count": 0}))
         self._askers[lane] = asker
         lane.submit(request)
 
@@ -282,23 +282,24 @@ class Window(QMainWindow):
             if isinstance(event, Done):
                 self.status.rest()
         if (asker := self._askers.get(lane)) is not None:
-            asker.on_event(event)
+            asker.on_answer(lane.request, event)
 
     def _on_work_failed(self, error: StudioError, lane: Lane) -> None:
         if not self.training.busy:
             self.status.rest()
-        self._tell_failure(error, self._askers.get(lane))
+        self._tell_failure(error, self._askers.get(lane), request=lane.request)
 
     def _on_warm(self, event: Event) -> None:
         if isinstance(event, Started) and not self.training.busy:
             self.status.on_event(event)
             self.status.rest("ready")
 
-    def _tell_failure(self, error: StudioError, asker: Panel | None, about: str = "") -> None:
+    def _tell_failure(self, error: StudioError, asker: Panel | None, about: str = "",
+                      request: Any = None) -> None:
         """Show an error on the page that asked, and above the pages when that one is hidden."""
         self.log.add(error, about)
         if asker is not None:
-            asker.show_error(error)
+            asker.on_failure(request, error)
         if asker is None or asker is not self.page:
             self.banner.tell(error)
 
