@@ -16,7 +16,8 @@ NAME = "hybridstudio"
 # From the ground up; names in one line stand beside each other.
 FLOORS = (
     {"config", "messages", "errors", "paths", "runs", "pictures", "presets", "commands", "doctor",
-     "telling", "cloud", "onestep", "frames", "comparison", "variants", "latents"},
+     "telling", "cloud", "onestep", "frames", "comparison", "variants", "latents",
+     "standing"},
     {"diffusion", "nets", "data", "scores"},
     {"families"},
     {"engine"},
@@ -35,6 +36,7 @@ BESIDE = {
     "latents": {"config", "messages"}, "frames": {"messages", "pictures"},
     "comparison": {"commands", "config", "errors", "messages", "pictures", "runs", "telling"},
     "variants": {"config", "errors", "runs"},
+    "standing": {"commands", "config", "errors", "messages", "paths", "runs", "telling"},
     "cli": set(), "gui": set(), "diffusion": set(), "nets": {"diffusion"},
     "data": set(), "scores": {"nets", "data"},
 }

@@ -81,7 +81,9 @@ def test_a_number_carries_what_it_was_measured_with(given):
     request = given(noise(60), 50, metrics=("fid",), seed=3)
     found = result(request)
     net = features.digits_net(torch.device("cpu"))
-    assert found["features"] == {"name": "digits-net", "sha256": net.sha256}
+    assert found["features"]["name"] == "digits-net"
+    assert found["features"]["sha256"] == net.sha256
+    assert found["features"]["width"] == 128
     assert found["label"] == f"digits-net {net.sha256[:6]}, N = 50"
     assert found["distance"] == "Fréchet distance"
     assert (found["n"], found["split"], found["data"], found["seed"]) == (50, "test", "digits", 3)
