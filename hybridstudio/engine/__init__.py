@@ -14,6 +14,7 @@ from hybridstudio.engine.draw import draw
 from hybridstudio.engine.fields import fields
 from hybridstudio.engine.look import augment, browse, noise
 from hybridstudio.engine.probe import probe
+from hybridstudio.engine.race import race
 from hybridstudio.engine.score import score
 from hybridstudio.engine.sheets import sheets
 from hybridstudio.engine.train import resume, train
@@ -26,6 +27,7 @@ from hybridstudio.messages import (
     Fields,
     Noise,
     Probe,
+    Race,
     Request,
     Resume,
     Score,
@@ -39,6 +41,7 @@ _WORK: dict[type, Callable[[Any], Iterator[Event]]] = {
     Train: train, Resume: resume, Draw: draw, Browse: browse, Noise: noise, Augment: augment,
     Probe: probe, Score: score,
     Sheets: sheets, Chances: chances, Fields: fields,
+    Race: race,
 }
 
 

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from hybridstudio import runs
 from hybridstudio.config import MODELS, ModelSection, RunConfig
+from hybridstudio.diffusion.noise import Randomness, streams
 from hybridstudio.diffusion.samplers import Moment
-from hybridstudio.engine import checkpoints, lanes, runtime
+from hybridstudio.engine import branching, checkpoints, lanes, runtime
 from hybridstudio.engine.checkpoints import load_into
 from hybridstudio.engine.learner import Learner, build, parameters, weights
 from hybridstudio.engine.picturing import as_images, as_points, frame, is_points
@@ -30,6 +31,7 @@ from hybridstudio.messages import (
     Notice,
     Progress,
     Started,
+    Step,
     Weights,
 )
 
@@ -40,8 +42,11 @@ POINTS_AT_ONCE = 50_000
 _models: OrderedDict[tuple[Any, ...], Family] = OrderedDict()
 
 
-def draw(request: Draw) -> Iterator[Event]:
-    """Draw pictures, telling every moment on the way where the request asks for frames."""
+def draw(request: Draw, keeps: bool = True) -> Iterator[Event]:
+    """Draw pictures, telling every moment on the way where the request asks for frames.
+
+    With `keeps` those frames are kept for a while to branch from.
+    """
     run = runs.read(request.run)
     check(request, run.config)
     on = runtime.device(request.device)
@@ -50,17 +55,27 @@ def draw(request: Draw) -> Iterator[Event]:
         family = yield from networks(run, request, on)
         yield Started(f"Drawing from {run.name}", run.path, runtime.describe(on, dtype),
                       parameters(family))
+        yield from branching.idle(request, run.config)
         plan = planned(request, run.config, on)
+        is_still = request.step is not None or run.path.resolve() not in lanes.live
+        keeps = keeps and request.frames and is_still and request.count <= branching.MOST_KEPT
         began = time.perf_counter()
         finished: list[Tensor] = []
         nfe = 0
         was_training = family.training  # the raw weights of a training are its own networks
+
+        def moments(plan: DrawPlan, first: int) -> Iterator[Moment]:
+            return branching.walked(
+                lambda plan, rows: _moments(family, plan, rows, on, dtype),
+                lambda seed: streams(_noise(seed, first), plan.count), plan, request,
+                run.config.model, family, keeps)
+
         family.eval()
         try:
             size = at_once(request, run.config)
             for first in range(0, request.count, size):
                 part = min(size, request.count - first)
-                for moment in batch(family, plan(part), request.seed, first, on, dtype):
+                for moment in moments(plan(part), first):
                     seconds = time.perf_counter() - began
                     if request.frames:
                         yield frame(moment, seconds)
@@ -82,10 +97,15 @@ def draw(request: Draw) -> Iterator[Event]:
 def batch(family: Family, plan: DrawPlan, seed: int, first: int, on: torch.device,
           dtype: torch.dtype) -> Iterator[Moment]:
     """Draw one batch of a seed's pictures, of which `first` come before it."""
+    return _moments(family, plan, _noise(seed, first), on, dtype)
+
+
+def _noise(seed: int, first: int) -> torch.Generator:
+    """Return the noise of a seed's pictures from place `first` on."""
     noise = torch.Generator().manual_seed(seed)
     if first:  # a picture is the same however many are drawn at once
         torch.randint(2**62, (first,), generator=noise)
-    return _moments(family, plan, noise, on, dtype)
+    return noise
 
 
 def _progress(count: int, size: int, first: int, moment: Moment, seconds: float) -> Progress:
@@ -109,7 +129,7 @@ def preview(learner: Learner) -> Iterator[Moment]:
     return _moments(learner.ema, plan, noise, learner.on, learner.dtype)
 
 
-def _moments(family: Family, plan: DrawPlan, noise: torch.Generator, on: torch.device,
+def _moments(family: Family, plan: DrawPlan, noise: Randomness, on: torch.device,
              dtype: torch.dtype) -> Iterator[Moment]:
     """Walk a family's drawing; its arithmetic is entered for each moment, never over a yield."""
     moments = family.draw(plan, noise)
@@ -165,6 +185,7 @@ def check(request: Draw, config: RunConfig) -> None:
                                 f"{request.from_step}"))
     if request.mask is not None:
         problems += _about_mask(request.mask, request.image, model)
+    problems += branching.problems(request, model, classes)
     if problems:
         raise ConfigError(problems, "the drawing")
 
@@ -243,9 +264,10 @@ def networks(run: runs.Run, request: Draw,
     return (yield from model(run, request.weights, request.step, on))
 
 
-def model(run: runs.Run, which: Weights, step: int | None, on: torch.device,
+def model(run: runs.Run, which: Weights, step: Step, on: torch.device,
           ) -> Generator[Notice, None, Family]:
     """Return a run's networks with the weights of one of its checkpoints, the newest if None."""
+    step = runs.step_of(run, step)
     if which == "raw" and run.shipped:
         raise UsageError(f"{run.name} ships its averaged weights only",
                          "models that ship hold no raw weights", "draw with the EMA weights")

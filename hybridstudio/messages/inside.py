@@ -23,10 +23,13 @@ class Race:
 
 @dataclass(frozen=True)
 class Lap:
-    """A frame of one way of a race, by its place in the request; the last has t = 0."""
+    """A frame of one way of a race, by its place in the request; the last has t = 0.
+
+    Its seconds are by the way's own clock. No frame: the way has left the race.
+    """
 
     way: int
-    frame: Frame
+    frame: Frame | None
 
 
 @dataclass(frozen=True)
