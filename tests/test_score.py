@@ -183,7 +183,7 @@ def test_a_run_is_drawn_from_scored_and_keeps_its_scores(trained, tmp_path):
     assert (record["nfe"], record["sampler"], record["weights"]) == (2, "ddim", "ema")
     assert record["ms_per_image"] > 0
 
-    assert commands.repeated(record) == request
+    assert commands.repeated(record) == replace(request, step=3)
     assert result(commands.repeated(record))["scores"] == record["scores"]
 
     drawn = list(engine.run(Draw(trained, 30, seed=5, frames=False, device="cpu")))[-1]

@@ -121,7 +121,7 @@ def draw(table: npt.ArrayLike, size: int) -> Images:
     outlines, which = np.unique(rows[:, [0, 2, 3, 4]], axis=0, return_inverse=True)
     masks = np.empty((len(outlines), size, size), np.uint8)
     for number, outline in enumerate(outlines):
-        masks[number] = _mask(*outline.tolist(), size)
+        masks[number] = outline_mask(*outline.tolist(), size)
     inks = _inks()[rows[:, 1], rows[:, 5]]  # (N, 256, 3): the colour at each degree of coverage
     pictures = np.empty((len(rows), size, size, 3), np.uint8)
     for picture, ink, mask in zip(pictures, inks, which.reshape(-1), strict=True):
@@ -139,7 +139,7 @@ def _inks() -> Images:
 
 
 @functools.lru_cache(maxsize=1024)  # all there are at one size
-def _mask(shape: int, size: int, place: int, rotation: int, side: int) -> Images:
+def outline_mask(shape: int, size: int, place: int, rotation: int, side: int) -> Images:
     """Return how much of each pixel the shape covers, 0 to 255, (side, side)."""
     name, radius = SHAPES[shape], SIZES[size]
     centres = (np.arange(side, dtype=np.float32) + 0.5) / side

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,11 @@ import numpy as np
 import torch
 
 from hybridstudio import data, paths, runs
-from hybridstudio.config import DataConfig, Shape
+from hybridstudio.config import DataConfig, RunConfig, Shape
 from hybridstudio.data.dataset import Meter
 from hybridstudio.engine import lanes, runtime
 from hybridstudio.engine.draw import at_once, batch, check, model, planned
+from hybridstudio.engine.learner import weights_sha256
 from hybridstudio.engine.picturing import as_images, as_points
 from hybridstudio.errors import UsageError, translate
 from hybridstudio.families import Family
@@ -65,39 +67,59 @@ def given(request: Score, on: torch.device) -> Given:
 
 def _drawn(request: Score, on: torch.device) -> Given:
     run = runs.read(request.source)
-    asked = Draw(run.path, request.count, request.sampler, request.nfe, request.eta,
-                 request.guidance, request.seed, weights=request.weights, step=request.step,
-                 knobs=request.knobs, frames=False, batch=request.batch, device=request.device)
+    asked = asked_of(request, run)
     check(asked, run.config)
-    dtype = runtime.precision(run.config.train, on)
 
     def give(gatherer: Gatherer, count: int, dataset: data.Dataset) -> Giving:
         """Draw batch after batch; a training may go on between two of them."""
-        plan = planned(asked, run.config, on)
-        size = at_once(asked, run.config)
-        meter, seconds, nfe = Meter(count), 0.0, 0
         with lanes.interactive():
             family, step = yield from _still(run, asked, on)
-        for first in range(0, count, size):
-            part = min(size, count - first)
-            with lanes.interactive():
-                began = time.perf_counter()
-                for moment in batch(family, plan(part), asked.seed, first, on, dtype):
-                    done = moment.step / moment.steps if moment.steps else 1.0
-                    yield from meter.at(first + int(part * done))
-                seconds += time.perf_counter() - began
-            nfe = moment.nfe
-            is_points = run.config.shape.is_points
-            gatherer.add(as_points(moment.x_t) if is_points else as_images(moment.x_t))
-        yield from meter.at(count, always=True)
-        return {"sampler": asked.sampler or run.config.sampler, "nfe": nfe,
-                "weights": asked.weights, "step": step, "drawing_seconds": seconds,
-                "ms_per_image": 1000.0 * seconds / count}
+        return (yield from handed_over(asked, run.config, family, step, on, gatherer,
+                                       lanes.interactive))
 
-    own = run.config.data.model_copy(update={"limit": None})
-    if request.data not in (None, own.name):
-        own = own.model_copy(update={"name": request.data, "classes": ()})
-    return Given(run.name, own, give, run)
+    return Given(run.name, data_of(run.config, request.data), give, run)
+
+
+def asked_of(request: Score, run: runs.Run) -> Draw:
+    """Return the drawing that a scoring of a run asks for."""
+    return Draw(run.path, request.count, request.sampler, request.nfe, request.eta,
+                request.guidance, request.seed, weights=request.weights,
+                step=runs.step_of(run, request.step), knobs=request.knobs, frames=False,
+                batch=request.batch, device=request.device)
+
+
+def data_of(config: RunConfig, other: str | None = None) -> DataConfig:
+    """Return how the data of a run are opened to compare with, or other data in their shape."""
+    own = config.data.model_copy(update={"limit": None})
+    if other not in (None, own.name):
+        own = own.model_copy(update={"name": other, "classes": ()})
+    return own
+
+
+def handed_over(asked: Draw, config: RunConfig, family: Family, step: int, on: torch.device,
+                gatherer: Gatherer, turn: Callable[[], AbstractContextManager[None]]) -> Giving:
+    """Draw with a family as it stands and hand the pictures over, each batch in its `turn`."""
+    dtype = runtime.precision(config.train, on)
+    plan, size, count = planned(asked, config, on), at_once(asked, config), asked.count
+    meter, seconds, nfe = Meter(count), 0.0, 0
+    for first in range(0, count, size):
+        part = min(size, count - first)
+        with turn():
+            began = time.perf_counter()
+            for moment in batch(family, plan(part), asked.seed, first, on, dtype):
+                done = moment.step / moment.steps if moment.steps else 1.0
+                yield from meter.at(first + int(part * done))
+            seconds += time.perf_counter() - began
+        nfe = moment.nfe
+        gatherer.add(as_points(moment.x_t) if config.shape.is_points else as_images(moment.x_t))
+    yield from meter.at(count, always=True)
+    sample = config.sample
+    return {"sampler": asked.sampler or config.sampler, "nfe": nfe,
+            "eta": sample.eta if asked.eta is None else asked.eta,
+            "guidance": sample.guidance if asked.guidance is None else asked.guidance,
+            "weights": asked.weights, "weights_sha256": weights_sha256(family),
+            "precision": str(dtype).removeprefix("torch."), "step": step,
+            "drawing_seconds": seconds, "ms_per_image": 1000.0 * seconds / count}
 
 
 def _still(run: runs.Run, asked: Draw, on: torch.device,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -246,6 +247,15 @@ def weights(family: Family, names: Iterable[str]) -> dict[str, Tensor]:
     """Return the weights of some of a family's networks, by the network's name and theirs."""
     return {f"{name}.{key}": value for name in names
             for key, value in family.get_submodule(name).state_dict().items()}
+
+
+def weights_sha256(family: Family) -> str:
+    """Return the sha256 (hex) of the weights that drawing needs, whatever file they came from."""
+    digest = hashlib.sha256()
+    for name, value in sorted(weights(family, family.drawn).items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _laid_out(value: Tensor, weight: Tensor) -> Tensor:

@@ -117,4 +117,5 @@ def machine(on: torch.device) -> dict[str, object]:
         "device": torch.cuda.get_device_name(on) if on.type == "cuda" else on.type,
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
     }

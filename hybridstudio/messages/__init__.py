@@ -60,6 +60,7 @@ from hybridstudio.messages.words import (
     Images,
     Mask,
     Points,
+    Step,
     Weights,
 )
 
@@ -105,6 +106,7 @@ __all__ = [
     "Sheets",
     "Started",
     "Statistics",
+    "Step",
     "Sweep",
     "Train",
     "Weights",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from hybridstudio.config import DataConfig, RunConfig
-from hybridstudio.messages.words import Device, Images, Mask, Weights
+from hybridstudio.messages.words import Device, Images, Mask, Step, Weights
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,11 @@ class Draw:
     """Draw `count` pictures from a run or a shipped model; None takes the run's own setting.
 
     `label` is a class index, or None for any. `step` picks a checkpoint by its training step,
-    None the newest. `image` (H, W, C) uint8 is noised to timestep `from_step` and denoised from
-    there, or with `invert` brought there by inverting DDIM, so that drawing leads back to it; where
-    `mask` (H, W) is true it is known and stays, and the rest is drawn to go with it. `branches`
-    are taken one after the other, their `at` growing.
+    "best" the one whose Fréchet distance was smallest in training, None the newest. `image`
+    (H, W, C) uint8 is noised to timestep `from_step` and denoised from there, or with `invert`
+    brought there by inverting DDIM, so that drawing leads back to it; where `mask` (H, W) is true
+    it is known and stays, and the rest is drawn to go with it. `branches` are taken one after the
+    other, their `at` growing.
     `knobs` sets what the run's family offers besides. `frames` asks for every step on the way;
     without it only the end is told. A run that is training in this process is drawn from as it
     stands now.
@@ -77,7 +78,7 @@ class Draw:
     seed: int = 0
     label: int | None = None
     weights: Weights = "ema"
-    step: int | None = None
+    step: Step = None
     image: Images | None = None
     from_step: int | None = None
     knobs: Mapping[str, float] = field(default_factory=dict)
@@ -166,7 +167,7 @@ class Score:
     knobs: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
     weights: Weights = "ema"
-    step: int | None = None
+    step: Step = None
     batch: int = 256
     device: Device = "auto"
     data_root: Path | None = None

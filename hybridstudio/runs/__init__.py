@@ -3,6 +3,7 @@
     run.toml         the config, resolved
     metrics.jsonl    one record a line, only ever appended to
     scores.jsonl     one score a line, with all that is needed to repeat it
+    best.json        which checkpoint got the smallest Fréchet distance while it trained
     previews/        step-00000500.png
     checkpoints/     step-00000500/, written by the engine
     quarantine/      checkpoints that were found damaged
@@ -26,16 +27,17 @@ from hybridstudio.runs.folder import (
     previews,
     read,
     rewrite,
+    step_of,
 )
 from hybridstudio.runs.locking import Holder, holder, lock
 from hybridstudio.runs.log import MetricsLog
 from hybridstudio.runs.reader import MetricsReader, Series
-from hybridstudio.runs.scores import keep_score, loose_scores, record_score, scores
+from hybridstudio.runs.scores import keep_score, loose_scores, record_best, record_score, scores
 from hybridstudio.runs.words import is_paused, post, steps_of, taken, withdraw
 
 __all__ = [
     "Holder", "MetricsLog", "MetricsReader", "Run", "Series", "checkpoint_path",
     "checkpoint_steps", "create", "find", "holder", "is_paused", "keep_score", "listing", "lock",
-    "loose_scores", "new_path", "post", "preview_path", "previews", "read", "record_score",
-    "rewrite", "scores", "steps_of", "taken", "withdraw",
+    "loose_scores", "new_path", "post", "preview_path", "previews", "read", "record_best",
+    "record_score", "rewrite", "scores", "step_of", "steps_of", "taken", "withdraw",
 ]

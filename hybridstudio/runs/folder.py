@@ -18,9 +18,11 @@ from hybridstudio import config as configs
 from hybridstudio import paths
 from hybridstudio.config import RunConfig
 from hybridstudio.errors import ConfigError, Problem, StudioError, UsageError, translate
+from hybridstudio.messages import Step
 from hybridstudio.runs.disk import replace_durably
 from hybridstudio.runs.locking import holder
 from hybridstudio.runs.records import Record, is_step, last_records, metrics_file, number
+from hybridstudio.runs.scores import best
 
 State = Literal["training", "finished", "stopped", "interrupted", "ready", "broken"]
 MAX_CARD = 1_000_000  # bytes
@@ -33,6 +35,7 @@ class Run:
     """A run as it lies on the disk: `name` is the folder's, `step` how far it has been trained.
 
     `seconds` is the time of training, `changed` when it was last written (seconds since 1970).
+    `best` is the checkpoint whose Fréchet distance was smallest in training, if it was scored.
     `shipped` models come with the program; `card` is what they, or an export, recorded about
     themselves. A run that cannot be read has state "broken", its `problem` says why, and its config
     stands for nothing.
@@ -49,6 +52,7 @@ class Run:
     card: dict[str, Any] | None = None
     changed: float = 0.0
     problem: str = ""
+    best: int | None = None
 
 
 # --- making ---------------------------------------------------------------------------------------
@@ -146,6 +150,7 @@ def read(path: Path) -> Run:
     shipped = _is_shipped(path)
     card = _card(path / "card.json")
     checkpoints = tuple(checkpoint_steps(path))
+    top = best(path)
     records = last_records(path)
     # The newest of the metrics knows best; a model that ships has only its card.
     recorded = card or {}
@@ -156,7 +161,18 @@ def read(path: Path) -> Run:
         path, config, path.name, _state(path, shipped, records),
         [int(step) for step in steps if step is not None and is_step(step)][-1],
         [second for second in map(number, seconds) if second is not None][-1],
-        checkpoints, shipped, card, max(status.st_mtime, _written(metrics_file(path))))
+        checkpoints, shipped, card, max(status.st_mtime, _written(metrics_file(path))),
+        best=top if top in checkpoints else None)
+
+
+def step_of(run: Run, step: Step) -> int | None:
+    """Return which checkpoint is meant; raises UsageError where "best" is not known."""
+    if step != "best":
+        return step
+    if run.best is None:
+        raise UsageError(f"{run.name} has no best checkpoint", "it was not scored while it trained",
+                         "name a training step, or train with train.score_every above 0")
+    return run.best
 
 
 def listing(folder: Path) -> list[Run]:

@@ -14,8 +14,10 @@ from typing import Any
 
 from hybridstudio import paths
 from hybridstudio.errors import translate
+from hybridstudio.runs.disk import replace_durably
 
 MAX_BYTES = 64_000_000  # of the newest records that are read
+MAX_BEST = 10_000  # bytes
 
 
 def scores_file(path: Path) -> Path:
@@ -56,6 +58,25 @@ def keep_score(run: Path | None, record: Mapping[str, Any]) -> None:
     except OSError as error:
         raise translate(error) from error
     record_score(paths.runs(), {"model": None if run is None else run.name, **record})
+
+
+def record_best(path: Path, step: int, distance: float) -> None:
+    """Tell which checkpoint of a run is its best, and its Fréchet distance; raises StudioError."""
+    try:
+        replace_durably(path / "best.json",
+                        json.dumps({"step": step, "frechet": distance}).encode() + b"\n")
+    except OSError as error:
+        raise translate(error) from error
+
+
+def best(path: Path) -> int | None:
+    """Return the training step of a run's best checkpoint, None where none is known."""
+    try:
+        with (path / "best.json").open("rb") as file:
+            step = json.loads(file.read(MAX_BEST))["step"]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return None
+    return step if isinstance(step, int) else None
 
 
 def scores(path: Path) -> list[dict[str, Any]]:

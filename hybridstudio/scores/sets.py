@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,7 @@ class Gatherer:
     def __init__(self, features: Features, on: torch.device, most: int = ROWS) -> None:
         self.features, self.on, self.most = features, on, min(most, ROWS)
         self.sums = Sums()
+        self.besides: list[Callable[[Pictures], None]] = []  # who else looks at all of them
         self.pictures: list[Pictures] = []
         self._rows: list[Rows] = []
         self._probabilities: list[Rows] = []
@@ -50,6 +52,8 @@ class Gatherer:
         kept = sum(map(len, self.pictures))
         if kept < KEPT:
             self.pictures.append(pictures[:KEPT - kept].copy())
+        for look in self.besides:
+            look(pictures)
         with torch.inference_mode():
             found, told = self.features.embed(as_tensor(pictures).to(self.on))
         rows = found.float().cpu().numpy()
