@@ -87,7 +87,10 @@ def value_at(config: Section, path: str) -> Any:
 
 
 class Knob(NamedTuple):
-    """A further setting of drawing that a family offers; forms and flags are made from it."""
+    """A further setting of drawing that a family offers; forms and flags are made from it.
+
+    It means something only where the field `needs` of a drawing's request is given.
+    """
 
     name: str
     label: str
@@ -97,3 +100,4 @@ class Knob(NamedTuple):
     high: float
     step: float = 0.1
     whole: bool = False
+    needs: str = ""

@@ -48,6 +48,16 @@ class Known:
         return torch.where(self.mask, level.alpha * self.image + level.sigma * fresh, x)
 
 
+def begun(x: Tensor, known: Known, level: Level, is_noised: bool) -> Tensor:
+    """Return noise x (N, C, H, W) as a completion begins at a level, the known part in its place.
+
+    Where the whole picture `is_noised` its unknown part begins as it is there, else as noise.
+    """
+    if is_noised:
+        x = level.alpha * known.image + level.sigma * x
+    return known.put(x, level)
+
+
 def route(steps: int, length: int, times: int) -> list[tuple[int, int]]:
     """Return the ways from place to place, 0 the noisiest and `steps` the clean picture.
 
@@ -76,8 +86,9 @@ def repaint(
 ) -> Iterator[Moment]:
     """Walk x down the timesteps so that it agrees with what is known (Lugmayr 2022, algorithm 1).
 
-    `ancestral` steps are drawn from the posterior, all others are DDIM's, since what an own
-    sampler remembers of its last steps means nothing after a jump. A Moment for each evaluation.
+    x has the known part in its place. `ancestral` steps are drawn from the posterior, all others
+    are DDIM's, since what a sampler remembers of its last steps means nothing after a jump. One
+    Moment for each evaluation.
     """
     levels = levels_of(schedule, timesteps)
     rows = streams(noise, len(x))
@@ -86,7 +97,6 @@ def repaint(
         options = replace(options, eta=0.0)
     ways = route(len(timesteps), length, times)
     total, nfe = len(timesteps) * times, 0
-    x = known.put(x, levels[0])
     for start, end in ways:
         now, then = levels[start], levels[end]
         if end < start:

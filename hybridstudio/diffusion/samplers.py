@@ -11,6 +11,7 @@ a constant x_0 is `towards`; they differ only in the x_0 that they step towards.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -334,6 +335,12 @@ SAMPLERS: dict[str, Sampler] = {
     "heun": heun,
     "euler": euler,
 }
+
+
+def sampler_for(name: str, x: Tensor) -> Sampler:
+    """Return a sampler by its name; gradients run through it if the noise x wants one."""
+    sampler = SAMPLERS[name]
+    return inspect.unwrap(sampler) if x.requires_grad else sampler  # without its no_grad
 
 
 def nfe_steps(sampler: str, nfe: int) -> int:

@@ -7,27 +7,23 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from hybridstudio import runs
-from hybridstudio.config import MODELS, ModelSection, RunConfig
+from hybridstudio.config import RunConfig
 from hybridstudio.diffusion.noise import Randomness, streams
 from hybridstudio.diffusion.samplers import Moment
-from hybridstudio.engine import branching, checkpoints, lanes, runtime
+from hybridstudio.engine import branching, checkpoints, lanes, runtime, startpicture
 from hybridstudio.engine.checkpoints import load_into
 from hybridstudio.engine.learner import Learner, build, parameters, weights
-from hybridstudio.engine.picturing import as_images, as_points, frame, is_points
+from hybridstudio.engine.picturing import as_images, as_points, is_points
 from hybridstudio.errors import ConfigError, Problem, UsageError
 from hybridstudio.families import DrawPlan, Family
 from hybridstudio.messages import (
     Done,
     Draw,
     Event,
-    Images,
-    Mask,
     Notice,
     Progress,
     Started,
@@ -57,6 +53,7 @@ def draw(request: Draw, keeps: bool = True) -> Iterator[Event]:
                       parameters(family))
         yield from branching.idle(request, run.config)
         plan = planned(request, run.config, on)
+        told = startpicture.Told(request, plan(1).image)
         is_still = request.step is not None or run.path.resolve() not in lanes.live
         keeps = keeps and request.frames and is_still and request.count <= branching.MOST_KEPT
         began = time.perf_counter()
@@ -78,7 +75,7 @@ def draw(request: Draw, keeps: bool = True) -> Iterator[Event]:
                 for moment in moments(plan(part), first):
                     seconds = time.perf_counter() - began
                     if request.frames:
-                        yield frame(moment, seconds)
+                        yield told.frame(moment, seconds)
                     yield _progress(request.count, size, first, moment, seconds)
                 finished.append(moment.x_t)
                 nfe = moment.nfe
@@ -90,7 +87,7 @@ def draw(request: Draw, keeps: bool = True) -> Iterator[Event]:
         "run": str(run.path), "count": request.count, "seconds": seconds,
         "ms_per_image": 1000.0 * seconds / request.count, "nfe": nfe,
         "sampler": request.sampler or run.config.sampler,
-        "seed": request.seed, "weights": request.weights,
+        "seed": request.seed, "weights": request.weights, **told.result(whole),
     }, as_images(whole), as_points(whole) if is_points(whole) else None)
 
 
@@ -175,33 +172,10 @@ def check(request: Draw, config: RunConfig) -> None:
     if request.label is not None and not 0 <= request.label < len(classes):
         problems.append(Problem("label", f"there is no class {request.label}", (
             f"choose 0 to {len(classes) - 1}" if classes else "this model learned no labels")))
-    if request.image is not None and config.shape.is_points:
-        problems.append(Problem("image", "points of the plane start from no picture"))
-    elif request.image is not None and not model.levels:
-        problems.append(Problem("image", f"a {model.family} starts from no picture: it draws in "
-                                "one pass"))
-    elif request.from_step is not None and not 1 <= request.from_step <= model.levels:
-        problems.append(Problem("from_step", f"should be 1 to {model.levels}, not "
-                                f"{request.from_step}"))
-    if request.mask is not None:
-        problems += _about_mask(request.mask, request.image, model)
+    problems += startpicture.problems(request, config)
     problems += branching.problems(request, model, classes)
     if problems:
         raise ConfigError(problems, "the drawing")
-
-
-def _about_mask(mask: Mask, image: Images | None, model: ModelSection) -> list[Problem]:
-    """Tell why a picture cannot be completed from what a mask leaves of it."""
-    if not model.inpaints:
-        able = ", ".join(name for name, other in MODELS.items() if other.inpaints)
-        return [Problem("mask", f"a {model.family} completes no pictures",
-                        f"those that do: {able}")]
-    if image is None:
-        return [Problem("mask", "there is no picture that it is of", "give the picture too")]
-    if mask.shape != image.shape[:2]:
-        return [Problem("mask", f"is {mask.shape[1]} × {mask.shape[0]} pixels, the picture "
-                        f"{image.shape[1]} × {image.shape[0]}", "give a mask of the same size")]
-    return []
 
 
 def at_once(request: Draw, config: RunConfig) -> int:
@@ -216,10 +190,10 @@ def planned(request: Draw, config: RunConfig, on: torch.device) -> Callable[[int
              for knob in config.model.knobs()}
     image = None
     if request.image is not None:
-        image = _fitted(request.image, config).to(on)
+        image = startpicture.fitted(request.image, config).to(on)
     mask = None
     if request.mask is not None:
-        mask = _fitted(request.mask.astype(np.uint8) * 255, config)[:, :1].to(on) > 0.0
+        mask = startpicture.known(request.mask, config).to(on)
 
     def plan(count: int) -> DrawPlan:
         labels = None
@@ -229,27 +203,9 @@ def planned(request: Draw, config: RunConfig, on: torch.device) -> Callable[[int
             shape, count, request.sampler or config.sampler, request.nfe or config.nfe,
             sample.eta if request.eta is None else request.eta,
             sample.guidance if request.guidance is None else request.guidance,
-            labels, image, request.from_step, knobs, mask)
+            labels, image, request.from_step, knobs, mask, invert=request.invert)
 
     return plan
-
-
-def _fitted(image: Images, config: RunConfig) -> Tensor:
-    """Bring a user's picture (H, W, C) to the model's shape, as (1, C, H, W) in [-1, 1]."""
-    shape = config.shape
-    if image.ndim == 2:
-        image = image[..., None]
-    if image.ndim != 3 or image.shape[2] not in (1, 3):
-        raise UsageError("This is no picture to start from",
-                         f"its shape is {image.shape}", "give a grey or RGB picture")
-    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    picture = picture.convert("L" if shape.channels == 1 else "RGB")
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    picture = picture.resize((shape.width, shape.height), Image.Resampling.LANCZOS,
-                             (left, top, left + side, top + side))
-    array = np.asarray(picture, dtype=np.float32).reshape(shape.height, shape.width, -1)
-    return torch.from_numpy(array / 127.5 - 1.0).permute(2, 0, 1)[None]
 
 
 # --- the model ------------------------------------------------------------------------------------

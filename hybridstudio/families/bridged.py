@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from hybridstudio.config import HybridConfig, RunConfig
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
-from hybridstudio.families.coarse import drawn, joined, noised, walked_down
-from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.families.coarse import drawn, finished, joined, known_of, noised, walked_down
+from hybridstudio.families.contract import Batch, DrawPlan, Entrance, Family, Start, Update, pieces
 from hybridstudio.families.ddpm import DDPM
 from hybridstudio.families.gan import GAN
 from hybridstudio.nets.mlp import PointNet
@@ -102,10 +102,27 @@ class Bridged(Family):
                 continue
             mean, log_variance = self._z(coarse)
             fresh = normal(rows, mean.shape[1:], device) if fresh is None else fresh
-            x0 = self.gan.generate(mean + (0.5 * log_variance).exp() * fresh, labels)
+            z = mean + (0.5 * log_variance).exp() * fresh
+            x0 = finished(self.gan.generate(z, labels), known_of(plan, x_T, rows))
             eps = self.schedule.eps_from_x0(
                 moment.x_t, torch.full((plan.count,), round(moment.t) - 1, device=device), x0)
             last = replace(moment, x0=x0, eps=eps, nfe=moment.nfe + 1, extra={"Coarse": coarse},
                            z=fresh)
             yield last
             yield replace(last, step=moment.steps, t=0, x_t=x0, eps=None, alpha_bar=1.0)
+
+    def draw_codes(self, codes: Tensor, plan: DrawPlan, space: str) -> Iterator[Moment]:
+        """Draw from x_T, and from how far z strays from what the bridge asks for."""
+        parts = pieces(codes, self.config.spaces(self.shape)[0])
+        x_T = parts["x_T"].unflatten(1, self.shape)
+        begin = Moment(0, 0, len(self.schedule), x_T, None, None, 0, 0.0, z=parts["z"])
+        yield from self.draw(
+            replace(plan, eta=0.0, count=len(codes), start=Start(begin, [])), torch.Generator())
+
+    def likeliest(self, images: Tensor) -> Tensor | None:
+        """Ask the diffusion."""
+        return self.diffusion.likeliest(images)
+
+    def entrance(self, space: str) -> Entrance:
+        """Return the GAN's first layer."""
+        return self.gan.entrance("z")._replace(parts=("z",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -11,18 +11,26 @@ import torch
 from torch import Tensor, nn
 
 from hybridstudio.config import Shape
+from hybridstudio.diffusion.inpainting import Known, begun, repaint
+from hybridstudio.diffusion.inversion import ROUNDS
 from hybridstudio.diffusion.samplers import (
+    CLEAN,
     SAMPLERS,
+    Level,
     Moment,
     Predict,
     Prediction,
+    ddim_invert,
+    levels_of,
     nfe_steps,
+    sampler_for,
     timesteps_for,
 )
 from hybridstudio.diffusion.schedule import Schedule
 from hybridstudio.families.contract import DrawPlan
 from hybridstudio.families.ddpm import DDPM
 
+INVERTED = 50  # steps of an inversion: the few of the way down would be too coarse
 TEACHER = "dpm++2m"  # draws what the whole diffusion makes of a noise, in few evaluations
 
 
@@ -70,18 +78,41 @@ def drawn(diffusion: DDPM, shape: Shape, labels: Tensor | None, count: int, k: i
     """
     *rows, last = rows_down_to(k, steps, len(diffusion.schedule) - 1) or [k - 1]
     x = torch.randn((count, *shape), generator=noise, device=noise.device)
-    full = _drawn_in_full(diffusion, x, labels, full_nfe) if full_nfe else None
+    full = drawn_in_full(diffusion, x, labels, full_nfe) if full_nfe else None
     with torch.no_grad():
         for row, then in pairwise([*rows, last]):
             x, _ = _stepped(diffusion, x, row, then, labels)
     return _last_step(diffusion, x, labels, last, k, learns)._replace(full=full)
 
 
-def _drawn_in_full(diffusion: DDPM, x: Tensor, labels: Tensor | None, nfe: int) -> Tensor:
-    """Return what the diffusion makes of the noise x on its own, (N, C, H, W)."""
+@torch.no_grad()
+def begin_as(network: nn.Module, known: Mapping[str, Tensor]) -> None:
+    """Let a UNet start as another whose weights are `known`; what it has besides has no say yet.
+
+    Its first layer may see more channels, behind the other's; z begins without effect. A learned
+    variance of the other is no part of the picture.
+    """
+    for name, weight in network.state_dict().items():
+        if name.startswith("style.2."):
+            weight.zero_()
+        if name not in known:
+            continue
+        if weight.shape == known[name].shape:
+            weight.copy_(known[name])
+        elif weight.ndim == 4 and name.startswith("stem."):
+            weight.zero_()
+            weight[:, :known[name].shape[1]].copy_(known[name])
+        elif name.startswith("out."):
+            weight.copy_(known[name][:len(weight)])
+
+
+@torch.no_grad()
+def drawn_in_full(diffusion: DDPM, x: Tensor, labels: Tensor | None, nfe: int,
+                  start: int | None = None) -> Tensor:
+    """Return what the diffusion makes of x at row `start` (T-1 if not given), (N, C, H, W)."""
     *_, last = SAMPLERS[TEACHER](
         diffusion.predictor(labels, 1.0), x, diffusion.schedule,
-        timesteps_for(TEACHER, diffusion.schedule, nfe), [], diffusion.options(0.0))
+        timesteps_for(TEACHER, diffusion.schedule, nfe, start), [], diffusion.options(0.0))
     return last.x_t
 
 
@@ -139,10 +170,15 @@ class Pool(nn.Module):
             self.full[places] = coarse.full.float()
         self.count += len(coarse.k)
 
-    def picked(self, count: int, noise: torch.Generator, *, labelled: bool) -> Coarse:
-        """Return pictures picked at random."""
+    def picked(self, count: int, noise: torch.Generator, *, labelled: bool,
+               levels: Tensor | None = None) -> Coarse:
+        """Return pictures picked at random, of these `levels` (N,) where they are wanted."""
         full = min(len(self.k), int(self.count))
-        places = torch.randint(full, (count,), generator=noise, device=noise.device)
+        if levels is None:
+            places = torch.randint(full, (count,), generator=noise, device=noise.device)
+        else:
+            fits = (self.k[:full] == levels[:, None]).float() + 1e-9  # any, where none fits
+            places = torch.multinomial(fits, 1, generator=noise).flatten()
         return Coarse(self.x_k[places], self.picture[places], self.k[places],
                       self.labels[places] if labelled else None, self.full[places])
 
@@ -167,31 +203,66 @@ def walked_down(
     that starts there has that picture from before.
     """
     schedule: Schedule = diffusion.schedule
+    predict, options = diffusion.predictor(labels, plan.guidance), diffusion.options(plan.eta)
     first, skip = len(schedule) - 1, 0
     if plan.image is not None and plan.from_step is not None:
         first = plan.from_step - 1
-        if plan.start is None:
-            t = torch.full((plan.count,), first, device=x.device)
-            x = schedule.q_sample(plan.image.to(x.device).expand_as(x), t, x)
     coarse: Tensor | None = None
     if plan.start is not None:
         x, skip, first = plan.start.moment.x_t, plan.start.skip, plan.start.first(first)
         coarse = plan.start.moment.extra.get("Coarse")
     k = min(k, first + 1)
     down = rows_down_to(k, nfe_steps(plan.sampler, max(1, plan.nfe - 1)), first)[skip:]
-    ask = _Until(diffusion.predictor(labels, plan.guidance), k - 1)
     steps = len(down) + 1
-    for moment in SAMPLERS[plan.sampler](ask, x, schedule, [*down, k - 1], rows,
-                                         diffusion.options(plan.eta)):
-        moment = replace(moment, nfe=ask.count, steps=steps)
-        if moment.t <= k:
-            if coarse is None:
-                # Where no coarse step is left, the diffusion says from here what it sees.
-                made = ask.seen or ask.asked(moment.x_t, k - 1)
-                coarse = diffusion.clipped(made.x0)
-            yield replace(moment, nfe=ask.count), coarse
+    known = known_of(plan, x, rows)
+    higher: Moment | None = None  # where an inversion arrived
+    if plan.invert and plan.image is not None and plan.start is None:
+        options = replace(options, clip_x0=False)  # which has no way back
+        image = plan.image.to(x.device).expand_as(x)
+        for moment in ddim_invert(predict, image, schedule,
+                                  timesteps_for("ddim", schedule, INVERTED, first), ROUNDS):
+            if higher is not None:
+                yield replace(higher, steps=higher.steps + steps), None
+            higher = moment
+        x = x if higher is None else higher.x_t
+    elif plan.image is not None and plan.start is None:
+        x = _noised(plan, x, known, levels_of(schedule, [first])[0])
+    ask = _Until(predict, k - 1)
+    walk = sampler_for(plan.sampler, x)(ask, x, schedule, [*down, k - 1], rows, options)
+    if known is not None:
+        walk = repaint(plan.sampler, ask, x, schedule, [*down, k - 1], rows, options, known)
+    up, spent = (higher.step, higher.nfe) if higher is not None else (0, 0)
+    for moment in walk:
+        is_there = moment.t <= k
+        if is_there and coarse is None:
+            # Where no coarse step is left, the diffusion says from here what it sees.
+            made = ask.seen or ask.asked(moment.x_t, k - 1)
+            coarse = diffusion.clipped(made.x0)
+        yield (replace(moment, step=up + moment.step, steps=up + steps, nfe=spent + ask.count),
+               coarse if is_there else None)
+        if is_there:
             return
-        yield moment, None
+
+
+def known_of(plan: DrawPlan, x: Tensor, rows: list[torch.Generator]) -> Known | None:
+    """Return what a plan's mask leaves as it is in pictures like x; None without a mask."""
+    if plan.mask is None or plan.image is None:
+        return None
+    return Known(plan.image.to(x.device).expand_as(x), plan.mask.to(x.device), rows)
+
+
+def finished(x0: Tensor, known: Known | None) -> Tensor:
+    """Return a finished picture with what was known of it in its place."""
+    return x0 if known is None else known.put(x0, CLEAN)
+
+
+def _noised(plan: DrawPlan, x: Tensor, known: Known | None, level: Level) -> Tensor:
+    """Return the noise x with the plan's picture, or what is known of it, noised to a level."""
+    if known is not None:
+        return begun(x, known, level, is_noised=plan.from_step is not None)
+    if plan.image is None or plan.from_step is None:
+        return x
+    return level.alpha * plan.image.to(x.device).expand_as(x) + level.sigma * x
 
 
 class _Until:

@@ -9,14 +9,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from hybridstudio.config import RunConfig, Shape
+from hybridstudio.config.models.base import Space
 from hybridstudio.diffusion.noise import Randomness
 from hybridstudio.diffusion.samplers import Moment
+from hybridstudio.errors import StudioError, UsageError
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,12 @@ class Start:
 class DrawPlan:
     """How to draw: everything resolved, nothing optional but the label and the starting picture.
 
-    `image` (N, C, H, W) in [-1, 1] is noised to `from_step` first; `labels` is int64 (N,) or None.
+    `image` (N, C, H, W) in [-1, 1] is noised to `from_step` first; `labels` is int64 (N,), or
+    float (N, classes) where classes are blended in shares, or None.
     `knobs` holds a value for each knob of the family's config. `mask` bool (1, 1, H, W) is true
-    where `image` is known and stays; a family whose config `inpaints` draws the rest. With `start`
-    a drawing in more than one step goes on there instead of beginning.
+    where `image` is known and stays; a family whose config `inpaints` draws the rest. With `invert`
+    one whose config `inverts` brings `image` to its noise by inverting DDIM and draws from there.
+    With `start` a drawing in more than one step goes on there instead of beginning.
     """
 
     shape: Shape
@@ -76,6 +80,7 @@ class DrawPlan:
     knobs: Mapping[str, float] = field(default_factory=dict)
     mask: Tensor | None = None
     start: Start | None = None
+    invert: bool = False
 
 
 # Does one optimiser step of the network with this name (or of several) on this loss, which may run
@@ -109,6 +114,9 @@ class Family(nn.Module):
         NaN means 'not seen in this step'.
         """
 
+    def lent(self) -> None:
+        """Begin from the networks of other runs, which were just copied into this family."""
+
     def prepare(self, averaged: Family, progress: float) -> None:
         """Look at the averaged networks before a step; by default they are left alone."""
 
@@ -123,3 +131,59 @@ class Family(nn.Module):
         Moments are counted from 0 wherever the drawing starts. A moment is told before the noise
         of the step after it is drawn.
         """
+
+    # --- where config.model.spaces() names latent spaces --------------------------------------
+
+    def draw_codes(self, codes: Tensor, plan: DrawPlan, space: str) -> Iterator[Moment]:
+        """Draw the pictures of codes float32 (N, D), moment by moment, and nothing else by chance.
+
+        `plan.labels` are given wherever classes were learned. Gradients run through where codes
+        are found by search.
+        """
+        raise _no_space()
+
+    def find_codes(self, images: Tensor, plan: DrawPlan, space: str) -> Iterator[Tensor]:
+        """Find the codes (N, D) of pictures (N, C, H, W), where the space's `finds` is no search.
+
+        Yields them as they are so far, the last ones found.
+        """
+        raise _no_space()
+
+    def likeliest(self, images: Tensor) -> Tensor | None:
+        """Return the classes (N,) that explain pictures best; None where that is not to be told."""
+        return None
+
+    def guess_codes(self, images: Tensor, plan: DrawPlan, space: str) -> Tensor | None:
+        """Return codes (N, D) from which a search may well begin; None knows no better than any."""
+        return None
+
+    def carry_codes(self, codes: Tensor, plan: DrawPlan, space: str) -> Tensor:
+        """Return the codes (N, D) that codes (N, E) of the space which `space` follows become."""
+        raise _no_space()
+
+    def entrance(self, space: str) -> Entrance:
+        """Return what codes meet first, where the space has directions."""
+        raise _no_space()
+
+
+class Entrance(NamedTuple):
+    """Where a code enters the networks: the weights (F, d) that it is multiplied with first.
+
+    `features` maps d numbers of a code (N, d) and labels to what the first layers make of them
+    (N, F'). They are those of each of `parts`, all of the code where there are none.
+    """
+
+    weights: Tensor
+    features: Callable[[Tensor, Tensor | None], Tensor]
+    parts: tuple[str, ...] = ()
+
+
+def _no_space() -> StudioError:
+    return UsageError("There is no such latent space here", "this model draws from no codes",
+                      "choose a run of another family")
+
+
+def pieces(codes: Tensor, space: Space) -> dict[str, Tensor]:
+    """Return the parts of codes (N, D) by their names."""
+    sizes = [many for _, many in space.parts]
+    return dict(zip((name for name, _ in space.parts), codes.split(sizes, dim=1), strict=True))

@@ -8,11 +8,15 @@ Salimans 2022).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from hybridstudio.config import DdpmConfig, RunConfig
+from hybridstudio.config.models.ddpm import JUMP, RESAMPLED
+from hybridstudio.diffusion.inpainting import Known, begun, repaint
+from hybridstudio.diffusion.inversion import ROUNDS, there_and_back
 from hybridstudio.diffusion.likelihood import vlb_at
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import (
@@ -21,6 +25,8 @@ from hybridstudio.diffusion.samplers import (
     Options,
     Predict,
     Prediction,
+    ddim_invert,
+    levels_of,
     timesteps_for,
 )
 from hybridstudio.diffusion.schedule import Schedule
@@ -29,6 +35,7 @@ from hybridstudio.nets.labels import with_any
 from hybridstudio.nets.mlp import PointNet
 from hybridstudio.nets.unet import UNet
 
+LEVELS_ASKED = (0.2, 0.35, 0.5, 0.65)  # shares of T at which classes are compared
 BANDS = 4  # parts of the noise levels whose losses are told apart
 MIN_SNR_GAMMA = 5.0  # Hang 2023
 WAVES = 3  # octaves in which the network for points sees where it is
@@ -168,14 +175,41 @@ class DDPM(Family):
             first = plan.from_step - 1
         if plan.start is not None:
             x, rows, first = plan.start.moment.x_t, plan.start.rows, plan.start.first(first)
+        if plan.mask is not None:
+            yield from self._completed(plan, x, rows, labels, first)
+            return
         timesteps = timesteps_for(plan.sampler, self.schedule, plan.nfe, first)
         timesteps = timesteps[plan.start.skip if plan.start is not None else 0:]
+        predict, options = self.predictor(labels, plan.guidance), self.options(plan.eta)
+
+        def down(x: Tensor) -> Iterator[Moment]:
+            return SAMPLERS[plan.sampler](predict, x, self.schedule, timesteps, rows, options)
+
         if plan.image is not None and plan.start is None:
+            image = plan.image.to(x.device).expand_as(x)
+            if plan.invert:
+                options = replace(options, clip_x0=False)  # which has no way back
+                up = ddim_invert(predict, image, self.schedule, timesteps, ROUNDS)
+                yield from there_and_back(up, down, len(timesteps))
+                return
             t = torch.full((plan.count,), timesteps[0], device=x.device)
-            x = self.schedule.q_sample(plan.image.to(x.device).expand_as(x), t, x)
-        yield from SAMPLERS[plan.sampler](
-            self.predictor(labels, plan.guidance), x, self.schedule, timesteps, rows,
-            self.options(plan.eta))
+            x = self.schedule.q_sample(image, t, x)
+        yield from down(x)
+
+    def _completed(self, plan: DrawPlan, x: Tensor, rows: list[torch.Generator],
+                   labels: Tensor | None, first: int) -> Iterator[Moment]:
+        """Draw what a mask leaves open, walking each few steps as often as the knobs say."""
+        assert plan.image is not None
+        assert plan.mask is not None
+        times = min(plan.nfe, round(plan.knobs.get("resample", RESAMPLED)))
+        steps = min(plan.nfe // times, first + 1)
+        timesteps = timesteps_for("ddim", self.schedule, steps, first)
+        known = Known(plan.image.to(x.device).expand_as(x), plan.mask.to(x.device), rows)
+        x = begun(x, known, levels_of(self.schedule, timesteps)[0],
+                  is_noised=plan.from_step is not None)
+        yield from repaint(
+            plan.sampler, self.predictor(labels, plan.guidance), x, self.schedule, timesteps, rows,
+            self.options(plan.eta), known, round(plan.knobs.get("jump", JUMP)), times)
 
     def asked_labels(self, plan: DrawPlan, rows: list[torch.Generator],
                      device: torch.device) -> Tensor | None:
@@ -191,3 +225,34 @@ class DDPM(Family):
         """Return what samplers may choose, as this model wants it."""
         return Options(clip_x0=not self.shape.is_points, eta=eta,
                        variance="fixed_small" if self.learned else self.config.variance)
+
+    def draw_codes(self, codes: Tensor, plan: DrawPlan, space: str) -> Iterator[Moment]:
+        """Draw from the noise x_T (N, C · H · W) with a sampler that adds none."""
+        yield from self.walk(replace(plan, eta=0.0), codes.unflatten(1, self.shape), [],
+                             plan.labels)
+
+    def find_codes(self, images: Tensor, plan: DrawPlan, space: str) -> Iterator[Tensor]:
+        """Walk pictures back to the noise that DDIM draws them from."""
+        timesteps = timesteps_for("ddim", self.schedule, plan.nfe)
+        predict = self.predictor(plan.labels, plan.guidance)
+        for moment in ddim_invert(predict, images, self.schedule, timesteps, ROUNDS):
+            yield moment.x_t.flatten(1)
+
+    def likeliest(self, images: Tensor) -> Tensor | None:
+        """Return the classes (N,) under which the noise in pictures is predicted best.
+
+        Li 2023 (Your diffusion model is secretly a zero-shot classifier), algorithm 1, with the
+        same few levels and noises for all classes.
+        """
+        if not self.classes:
+            return None
+        noise = torch.Generator().manual_seed(0)
+        errors = torch.zeros(self.classes, len(images), device=images.device)
+        for share in LEVELS_ASKED:
+            t = torch.full((len(images),), int(share * len(self.schedule)), device=images.device)
+            eps = torch.randn(images.shape, generator=noise).to(images.device)
+            x_t = self.schedule.q_sample(images, t, eps)
+            for label in range(self.classes):
+                made = self.predictor(torch.full_like(t, label), 1.0)(x_t, t)
+                errors[label] += (made.eps - eps).square().flatten(1).mean(1)
+        return errors.argmin(0)

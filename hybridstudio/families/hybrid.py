@@ -20,11 +20,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hybridstudio.config import HybridConfig, RunConfig
+from hybridstudio.diffusion.inpainting import repaint
 from hybridstudio.diffusion.noise import Randomness, normal, streams
-from hybridstudio.diffusion.samplers import SAMPLERS, Moment, nfe_steps
+from hybridstudio.diffusion.samplers import Moment, levels_of, nfe_steps, sampler_for
 from hybridstudio.families.adversarial import LOSSES, r1, told
-from hybridstudio.families.coarse import Coarse, Pool, drawn, joined, noised, walked_down
-from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.families.coarse import (
+    Coarse,
+    Pool,
+    drawn,
+    finished,
+    joined,
+    known_of,
+    noised,
+    walked_down,
+)
+from hybridstudio.families.contract import (
+    Batch,
+    DrawPlan,
+    Entrance,
+    Family,
+    Start,
+    Update,
+    pieces,
+)
 from hybridstudio.families.ddpm import DDPM
 from hybridstudio.nets.ddgan import Discriminator
 from hybridstudio.nets.mlp import PointNet
@@ -252,10 +270,11 @@ class Hybrid(Family):
             return torch.randn((len(like), *shape), generator=noise, device=like.device)
         return normal(streams(noise, len(like)), shape, like.device) if self.config.latent else None
 
-    def first(self, eps: Tensor, labels: Tensor | None, noise: Randomness) -> Tensor:
+    def first(self, eps: Tensor, labels: Tensor | None, noise: Randomness,
+              z: Tensor | None = None) -> Tensor:
         """Return the picture that the GAN makes of pure noise, where it goes first."""
         t = torch.full((len(eps),), len(self.schedule) - 1, device=eps.device)
-        return self.refined(eps, torch.zeros_like(eps), t, labels, noise)
+        return self.refined(eps, torch.zeros_like(eps), t, labels, noise, z)
 
     # --- drawing ------------------------------------------------------------------------------
 
@@ -287,13 +306,14 @@ class Hybrid(Family):
         z: Tensor | None = None
         if plan.start is not None:
             rows, z = plan.start.rows, plan.start.moment.z
+        known = known_of(plan, x, rows)
         for moment, coarse in walked_down(self.diffusion, plan, x, rows, labels, k):
             if coarse is None:
                 yield moment
                 continue
             t = torch.full((plan.count,), round(moment.t) - 1, device=x.device)
             z = self._z(x, rows) if z is None else z
-            x0 = self.refined(moment.x_t, coarse, t, labels, rows, z)
+            x0 = finished(self.refined(moment.x_t, coarse, t, labels, rows, z), known)
             last = replace(moment, x0=x0, eps=self.schedule.eps_from_x0(moment.x_t, t, x0),
                            nfe=moment.nfe + 1, extra={"Coarse": coarse}, z=z)
             yield last
@@ -304,32 +324,80 @@ class Hybrid(Family):
         start = plan.start
         if start is not None:
             rows = start.rows
-        if plan.image is not None and plan.from_step is not None:
+        given = plan.image if plan.from_step is not None else None  # takes the GAN's place
+        if plan.from_step is not None and given is not None:
             k = min(k, plan.from_step)
-        passes = 1 if start is None or "Coarse" not in start.moment.extra else 0  # of the GAN
-        if start is not None and not passes:
+        z = start.moment.z if start is not None else None
+        begins = start is None or "Coarse" not in start.moment.extra
+        passes = int(begins and given is None)  # of the GAN
+        if start is not None and not begins:
             first, x, k = start.moment.extra["Coarse"], start.moment.x_t, start.first(k - 1) + 1
-        elif plan.image is not None and plan.from_step is not None:
-            first = plan.image.to(x_T.device).expand_as(x_T)
+        elif given is not None:
+            first = given.to(x_T.device).expand_as(x_T)
         else:
-            first = self.first(x_T, labels, rows)
-        if passes:
+            z = self._z(x_T, rows) if z is None else z
+            first = self.first(x_T, labels, rows, z)
+        # Where the levels are those of the whole plan, it counts the GAN's evaluation and frame.
+        whole = given is None and (start is None or start.origin is None or begins)
+        steps = min(nfe_steps(plan.sampler, max(1, plan.nfe - whole)), k)
+        skip = start.skip - whole if start is not None and not begins else 0
+        down = self.schedule.timesteps(steps, "quadratic", k - 1)
+        is_told = passes and plan.mask is None  # else the walk must say how long it is
+        beginning = Moment(0, steps + 1, len(self.schedule), x_T, first, x_T, 1,
+                           float(self.schedule.alphas_cumprod[-1]), z=z)
+        if is_told:
+            yield beginning
+        if begins:
             t = torch.full((plan.count,), k - 1, device=x_T.device)
             x = self.schedule.q_sample(first, t, normal(rows, plan.shape, x_T.device))
-        # Where the levels are those of the whole plan, it counts the GAN's evaluation and frame.
-        whole = start is None or start.origin is None or bool(passes)
-        steps = min(nfe_steps(plan.sampler, max(1, plan.nfe - whole)), k)
-        skip = start.skip - whole if start is not None and not passes else 0
-        walk = SAMPLERS[plan.sampler](
-            self.diffusion.predictor(labels, plan.guidance), x, self.schedule,
-            self.schedule.timesteps(steps, "quadratic", k - 1)[skip:], rows,
-            self.diffusion.options(plan.eta))
+        predict, options = (self.diffusion.predictor(labels, plan.guidance),
+                            self.diffusion.options(plan.eta))
+        if (known := known_of(plan, x, rows)) is not None:
+            x = known.put(x, levels_of(self.schedule, down)[0])
+            walk = repaint(plan.sampler, predict, x, self.schedule, down, rows, options, known)
+        else:
+            walk = sampler_for(plan.sampler, x)(predict, x, self.schedule, down[skip:], rows,
+                                                options)
         for moment in walk:
-            if passes and moment.step == 0:
-                yield Moment(0, moment.steps + 1, len(self.schedule), x_T, first, x_T, 1,
-                             float(self.schedule.alphas_cumprod[-1]))
+            if passes and not is_told and moment.step == 0:
+                yield replace(beginning, steps=moment.steps + 1)
             yield replace(moment, step=moment.step + passes, steps=moment.steps + passes,
                           nfe=moment.nfe + passes, extra={"Coarse": first})
+
+    def draw_codes(self, codes: Tensor, plan: DrawPlan, space: str) -> Iterator[Moment]:
+        """Draw from x_T and z, and from the noise of x_k where the GAN goes first."""
+        parts = pieces(codes, self.config.spaces(self.shape)[0])
+        x_T, z = parts["x_T"].unflatten(1, self.shape), parts.get("z")
+        begin = Moment(0, 0, len(self.schedule), x_T, None, None, 0, 0.0, z=z)
+        plan = replace(plan, eta=0.0, count=len(codes))
+        k = int(plan.knobs.get("handover", self.config.handover))
+        if self.config.mode != "truncated":
+            plan = replace(plan, start=Start(begin, []))
+            yield from self._draw_refined(plan, x_T, [], plan.labels, k)
+            return
+        t = torch.full((len(codes),), len(self.schedule) - 1, device=codes.device)
+        first = self.refined(x_T, torch.zeros_like(x_T), t, plan.labels, [], z)
+        x_k = self.schedule.q_sample(
+            first, torch.full_like(t, k - 1), parts["noise_k"].unflatten(1, self.shape))
+        plan = replace(plan, start=Start(
+            replace(begin, x_t=x_k, extra={"Coarse": first}), [], skip=1))
+        yield from self._draw_truncated(plan, x_T, [], plan.labels, k)
+
+    def likeliest(self, images: Tensor) -> Tensor | None:
+        """Ask the diffusion."""
+        return self.diffusion.likeliest(images)
+
+    def guess_codes(self, images: Tensor, plan: DrawPlan, space: str) -> Tensor | None:
+        """Return the noise from which the diffusion alone would draw pictures, and no z."""
+        if self.config.mode == "truncated":
+            return None
+        *_, x_T = self.diffusion.find_codes(images, replace(plan, nfe=FULL_NFE), "x_T")
+        return F.pad(x_T, (0, self.config.latent))
+
+    def entrance(self, space: str) -> Entrance:
+        """Return how z enters the refiner."""
+        style = self.refiner.style
+        return Entrance(style[0].weight, lambda z, _: style(z), ("z",))
 
 
 def _coarsened(images: Tensor) -> Tensor:

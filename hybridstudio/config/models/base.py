@@ -65,6 +65,11 @@ class ModelSection(Section):
         return bool(getattr(self, "labels", False))
 
     @property
+    def inverts(self) -> bool:
+        """Whether a picture can be brought to the noise that it would be drawn from."""
+        return False
+
+    @property
     def levels(self) -> int:
         """How many noise levels drawing walks down; 0 where a picture comes in one pass."""
         return 0

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import field_validator
 
 from hybridstudio.config.data import DataConfig, Shape
-from hybridstudio.config.fields import field
+from hybridstudio.config.fields import Knob, field
 from hybridstudio.config.models.base import (
     Evaluations,
     ModelSection,
@@ -20,6 +20,8 @@ from hybridstudio.config.models.base import (
 from hybridstudio.config.train import TrainConfig
 from hybridstudio.errors import Problem
 
+RESAMPLED, JUMP = 4, 5  # of completing a picture: how often, and how many steps at a time
+
 
 class DdpmConfig(ModelSection):
     """A denoising diffusion model (Ho 2020; Nichol & Dhariwal 2021)."""
@@ -29,6 +31,7 @@ class DdpmConfig(ModelSection):
     samplers: ClassVar[tuple[str, ...]] = (
         "ddim", "ancestral", "dpm++2m", "unipc", "heun", "euler")
     guided: ClassVar[bool] = True
+    inpaints: ClassVar[bool] = True
     family: Literal["ddpm"] = field("ddpm", "The family of the model.")
     width: int = field(64, "Channels of the UNet at full inner resolution.",
                        unit="channels", ge=8, le=512, multiple_of=8)
@@ -69,6 +72,11 @@ class DdpmConfig(ModelSection):
         return multiples
 
     @property
+    def inverts(self) -> bool:
+        """DDIM draws without chance, so that it can be walked backwards."""
+        return True
+
+    @property
     def levels(self) -> int:
         """The number of noise levels T."""
         return self.timesteps
@@ -97,6 +105,15 @@ class DdpmConfig(ModelSection):
     def steady(self) -> tuple[str, ...]:
         """All samplers but the one that draws fresh noise in every step."""
         return tuple(name for name in self.samplers if name != "ancestral")
+
+    def knobs(self) -> tuple[Knob, ...]:
+        """Offer how often a completed picture goes back and down again (Lugmayr 2022)."""
+        return (
+            Knob("resample", "Resampling", "How often each part of the way is walked where a "
+                 "picture is completed; the evaluations are shared out among them", RESAMPLED, 1,
+                 20, 1, whole=True, needs="mask"),
+            Knob("jump", "Jump length", "Steps that completing a picture goes back each time",
+                 JUMP, 1, 50, 1, whole=True, needs="mask"))
 
     def problems(self, data: DataConfig, shape: Shape | None,
                  train: TrainConfig) -> Iterator[Problem]:

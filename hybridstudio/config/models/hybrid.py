@@ -25,6 +25,7 @@ class HybridConfig(ModelSection):
     samplers: ClassVar[tuple[str, ...]] = DdpmConfig.samplers
     guided: ClassVar[bool] = True
     adversarial: ClassVar[bool] = True
+    inpaints: ClassVar[bool] = True
     family: Literal["hybrid"] = field("hybrid", "The family of the model.")
     mode: Literal["separate", "joint", "pretrained", "truncated"] = field(
         "separate", "How the stages learn: the GAN after a frozen diffusion, both together, only a "
@@ -87,6 +88,11 @@ class HybridConfig(ModelSection):
     def players(self) -> tuple[str, ...]:
         """Both players, or the bridge where two finished models are joined."""
         return ("bridge",) if self.mode == "pretrained" else self.networks
+
+    @property
+    def inverts(self) -> bool:
+        """The diffusion does, where pictures begin with it."""
+        return self.mode != "truncated"
 
     @property
     def levels(self) -> int:
