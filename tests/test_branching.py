@@ -26,8 +26,8 @@ from hybridstudio.messages import Branch, Done, Draw, Frame, Notice, Progress
 STEPWISE = [name for name, model in MODELS.items()
             if name in FAMILIES and model.samplers and made(name).model.levels]
 HYBRIDS: dict[str, dict[str, Any]] = {
-    "hybrid-separate": {"mode": "separate", "pool": 0},
-    "hybrid-truncated": {"mode": "truncated", "diffusion": {
+    "hybrid-separate": {"mode": "separate", "diffusion_share": 0.5},
+    "hybrid-truncated": {"mode": "truncated", "diffusion_share": 0.5, "diffusion": {
         **SMALL["hybrid"]["diffusion"], "predict": "v"}},
 }
 
@@ -35,9 +35,18 @@ HYBRIDS: dict[str, dict[str, Any]] = {
 def built(name: str) -> tuple[Family, DrawPlan]:
     family = name.partition("-")[0]
     config = made(family, **HYBRIDS.get(name, {}))
-    learner = Learner(config, CPU)
+    learner = roused(Learner(config, CPU))
     nfe = 13 if family == "ncsn" else 6
     return learner.ema.eval(), plan(sampler=config.model.samplers[0], nfe=nfe, eta=1.0)
+
+
+def roused(learner: Learner) -> Learner:
+    """Let networks say something: their last layers begin with zeros."""
+    stream = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in learner.ema.parameters():
+            weight += 0.1 * torch.randn(weight.shape, generator=stream)
+    return learner
 
 
 def rows(seed: int = 0) -> list[torch.Generator]:
@@ -94,17 +103,15 @@ def test_fewer_levels_are_taken_from_where_it_was_left(name: str) -> None:
 # --- the engine -----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    return a_run(tmp_path / "branched", labels=True)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return a_run(tmp_path_factory.mktemp("runs") / "branched", labels=True)
 
 
 def a_run(path: Path, family: str = "ddpm", **model: Any) -> Path:
     config = made(family, **model)
     runs.create(path, config)
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        learner = Learner(config, CPU)
+    learner = roused(Learner(config, CPU))
     checkpoints.save(path, 1, learner.tensors(), {}, keep=1)
     return path
 

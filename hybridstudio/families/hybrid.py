@@ -52,7 +52,6 @@ GAME = LOSSES["bce"]
 FULL_NFE = 20  # evaluations in which the whole diffusion draws what a refined picture should be
 COARSENESS = 4  # the side of the squares over which refined and coarse pictures are compared
 
-
 Shown = tuple[Tensor, Tensor, Tensor | None]  # what D is shown: pictures, rows t, labels
 
 
@@ -321,9 +320,7 @@ class Hybrid(Family):
 
     def _draw_truncated(self, plan: DrawPlan, x_T: Tensor, rows: list[torch.Generator],
                         labels: Tensor | None, k: int) -> Iterator[Moment]:
-        start = plan.start
-        if start is not None:
-            rows = start.rows
+        rows, start = plan.start.rows if plan.start is not None else rows, plan.start
         given = plan.image if plan.from_step is not None else None  # takes the GAN's place
         if plan.from_step is not None and given is not None:
             k = min(k, plan.from_step)
@@ -342,16 +339,15 @@ class Hybrid(Family):
         steps = min(nfe_steps(plan.sampler, max(1, plan.nfe - whole)), k)
         skip = start.skip - whole if start is not None and not begins else 0
         down = self.schedule.timesteps(steps, "quadratic", k - 1)
-        is_told = passes and plan.mask is None  # else the walk must say how long it is
         beginning = Moment(0, steps + 1, len(self.schedule), x_T, first, x_T, 1,
                            float(self.schedule.alphas_cumprod[-1]), z=z)
-        if is_told:
+        if passes and plan.mask is None:  # else the walk must say how long it is
             yield beginning
         if begins:
             t = torch.full((plan.count,), k - 1, device=x_T.device)
             x = self.schedule.q_sample(first, t, normal(rows, plan.shape, x_T.device))
-        predict, options = (self.diffusion.predictor(labels, plan.guidance),
-                            self.diffusion.options(plan.eta))
+        options = self.diffusion.options(plan.eta)
+        predict = self.diffusion.predictor(labels, plan.guidance)
         if (known := known_of(plan, x, rows)) is not None:
             x = known.put(x, levels_of(self.schedule, down)[0])
             walk = repaint(plan.sampler, predict, x, self.schedule, down, rows, options, known)
@@ -359,7 +355,7 @@ class Hybrid(Family):
             walk = sampler_for(plan.sampler, x)(predict, x, self.schedule, down[skip:], rows,
                                                 options)
         for moment in walk:
-            if passes and not is_told and moment.step == 0:
+            if passes and plan.mask is not None and moment.step == 0:
                 yield replace(beginning, steps=moment.steps + 1)
             yield replace(moment, step=moment.step + passes, steps=moment.steps + passes,
                           nfe=moment.nfe + passes, extra={"Coarse": first})
