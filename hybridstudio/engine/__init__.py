@@ -12,6 +12,7 @@ from typing import Any
 from hybridstudio.engine.chances import chances
 from hybridstudio.engine.draw import draw
 from hybridstudio.engine.fields import fields
+from hybridstudio.engine.latent import decode, place
 from hybridstudio.engine.look import augment, browse, noise
 from hybridstudio.engine.probe import probe
 from hybridstudio.engine.race import race
@@ -22,10 +23,12 @@ from hybridstudio.messages import (
     Augment,
     Browse,
     Chances,
+    Decode,
     Draw,
     Event,
     Fields,
     Noise,
+    Place,
     Probe,
     Race,
     Request,
@@ -42,6 +45,7 @@ _WORK: dict[type, Callable[[Any], Iterator[Event]]] = {
     Probe: probe, Score: score,
     Sheets: sheets, Chances: chances, Fields: fields,
     Race: race,
+    Decode: decode, Place: place,
 }
 
 

@@ -11,19 +11,24 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hybridstudio.config import DdganConfig, RunConfig
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.diffusion.schedule import Schedule
 from hybridstudio.families.adversarial import LOSSES, Discriminate, r1, told
-from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.families.coarse import Coarse, Pool, begin_as, drawn_in_full
+from hybridstudio.families.contract import Batch, DrawPlan, Entrance, Family, Update, pieces
+from hybridstudio.families.ddpm import DDPM
 from hybridstudio.nets.ddgan import GROUP, Discriminator, Generator
 from hybridstudio.nets.mlp import PointNet
+from hybridstudio.nets.unet import UNet
 
 VARIANCE = 0.5  # of points, about
 WAVES = 3  # octaves in which the networks for points see where they are
 GAME = LOSSES["bce"]  # the non-saturating one
+FULL_NFE = 20  # evaluations of a teacher from pure noise; fewer from less
 
 
 def vp_schedule(timesteps: int, beta_min: float = 0.1, beta_max: float = 20.0,
@@ -53,6 +58,15 @@ class DDGAN(Family):
         self.classes = len(config.data.classes) if self.config.labels else 0
         self.schedule = vp_schedule(self.config.timesteps, self.config.beta_min,
                                     self.config.beta_max, self.config.signal)
+        self.teacher: DDPM | None = None
+        if self.config.teacher_from:
+            self.teacher = DDPM(config.model_copy(update={"model": self.config.teacher}))
+            self.pool = Pool(self.config.pool, self.shape)
+            self.kept = ("teacher", "pool")
+            # The teacher's finer steps in which there is as much noise as in each of ours.
+            theirs = self.teacher.schedule.alphas_cumprod
+            self.rows = [int((theirs - mine).abs().argmin())
+                         for mine in self.schedule.alphas_cumprod]
         self.generator = self._generator()
         self.discriminator = self._judge(2 * self.shape.channels)
         self.adversaries = ("discriminator",)
@@ -66,11 +80,23 @@ class DDGAN(Family):
         if self.shape.is_points:
             return PointNet(channels, channels, config.width, config.blocks, timed=True,
                             classes=self.classes, latent=config.latent, waves=WAVES)
+        if self.teacher is not None:  # whose copy it starts as
+            theirs = config.teacher
+            return UNet(
+                channels, channels, self.shape.height, width=theirs.width,
+                channel_mult=theirs.channel_mult, blocks=theirs.blocks, attention=theirs.attention,
+                head_width=theirs.head_width, patch=theirs.patch, classes=self.classes,
+                latent=config.latent)
         return Generator(
             channels, self.shape.height, width=config.width, channel_mult=config.channel_mult,
             blocks=config.blocks, attention=config.attention, patch=config.patch,
             latent=config.latent, mapping_width=config.mapping_width,
             mapping_layers=config.mapping_layers, classes=self.classes)
+
+    def lent(self) -> None:
+        """Let the generator start as the teacher, which sees the likeliest picture at once."""
+        if self.teacher is not None and isinstance(self.generator, UNet):
+            begin_as(self.generator, self.teacher.unet.state_dict())
 
     def _judge(self, channels: int) -> nn.Module:
         config = self.config
@@ -102,7 +128,14 @@ class DDGAN(Family):
 
     def predict(self, x_t: Tensor, t: Tensor, labels: Tensor | None, z: Tensor) -> Tensor:
         """Return x_0 = G(x_t, z, t), float32 (N, C, H, W), at rows t (N,) for z (N, latent)."""
-        images: Tensor = self.generator(x_t, t, labels if self.classes else None, z)
+        labels = labels if self.classes else None
+        if self.teacher is not None and isinstance(self.generator, UNet):
+            rows = torch.tensor(self.rows, device=t.device)[t]
+            output = self.generator(x_t, rows, labels, z).float()
+            x0, _ = self.teacher.schedule.x0_and_eps(
+                self.config.teacher.predict, output, x_t, rows)
+            return x0 if self.training else x0.clamp(-1.0, 1.0)
+        images: Tensor = self.generator(x_t, t, labels, z)
         return self._near(x_t, t, images.float()) if self.shape.is_points else images.float()
 
     def _near(self, x_t: Tensor, t: Tensor, offset: Tensor) -> Tensor:
@@ -133,6 +166,17 @@ class DDGAN(Family):
         x0, labels = batch.images, batch.labels if self.classes else None
         t = self._levels(len(x0), noise)
         before, x_t = self.pair(x0, t, noise)
+        known, full = len(x0), None
+        if self.teacher is not None:
+            known -= len(x0) // 2 // GROUP * GROUP
+            taught = self._taught(batch, t, known, noise)
+            full, rest = taught.full, taught.k
+            again = torch.randn(taught.x_k.shape, generator=noise, device=x0.device)
+            before[known:] = self.posterior(taught.picture, taught.x_k, rest, again)
+            x0, x_t, t = (torch.cat([ours[:known], theirs]) for ours, theirs in (
+                (x0, taught.picture), (x_t, taught.x_k), (t, rest)))
+            if labels is not None and taught.labels is not None:
+                labels = torch.cat([labels[:known], taught.labels])
         z, fresh = (torch.randn(shape, generator=noise, device=x0.device)
                     for shape in ((len(x0), self.config.latent), x0.shape))
         with torch.set_grad_enabled(batch.only in (None, "generator")):
@@ -159,11 +203,41 @@ class DDGAN(Family):
             if self.config.x0_discriminator:
                 losses["loss/generator_x0"] = GAME.generator(judge_x0(guess))
                 loss = loss + losses["loss/generator_x0"]
+            if full is not None:
+                losses["distillation"] = F.mse_loss(guess[known:], full)
+                loss = loss + self.config.distil * losses["distillation"]
             if self.config.reconstruction:
-                losses["reconstruction"] = self.error(guess, x0, t)
+                losses["reconstruction"] = self.error(guess[:known], x0[:known], t[:known])
                 loss = loss + self.config.reconstruction * losses["reconstruction"]
             update("generator", loss)
         return {name: value.detach() for name, value in losses.items()}
+
+    def _taught(self, batch: Batch, t: Tensor, known: int, noise: torch.Generator) -> Coarse:
+        """Return noisy pictures of levels t[known:] with what the teacher draws from them.
+
+        Each is drawn once and used some times. The teacher knows a picture's class if it learned
+        classes, whether the generator does or not.
+        """
+        wanted = len(t) - known
+        is_empty = int(self.pool.count) == 0
+        for _ in range(len(self.schedule) if is_empty else 1):
+            new = wanted if is_empty else max(1, wanted // self.config.uses)
+            row = int(torch.randint(len(self.schedule), (), generator=noise, device=noise.device))
+            self.pool.put(self._finished(batch, row, new, noise))
+        labelled = batch.labels is not None
+        return self.pool.picked(wanted, noise, labelled=labelled, levels=t[known:])
+
+    def _finished(self, batch: Batch, row: int, count: int, noise: torch.Generator) -> Coarse:
+        """Let the teacher draw `count` of the batch's pictures, noised to a row, to their end."""
+        assert self.teacher is not None
+        x0, device = batch.images[:count], batch.images.device
+        labels = None if batch.labels is None else batch.labels[:count]
+        t = torch.full((count,), row, device=device)
+        _, x_t = self.pair(x0, t, noise)
+        nfe = max(4, round(FULL_NFE * (row + 1) / len(self.schedule)))
+        full = drawn_in_full(self.teacher, x_t, labels if self.teacher.classes else None, nfe,
+                             self.rows[row])
+        return Coarse(x_t, x0, t, labels, full)
 
     def _judge_step(self, name: str, judge: Discriminate, real: Tensor, fake: Tensor, step: int,
                     update: Update) -> dict[str, Tensor]:
@@ -217,3 +291,26 @@ class DDGAN(Family):
             fresh = normal(rows, plan.shape, device) if row else torch.zeros_like(x)
             x = self.posterior(x0, x, t, fresh)
         yield Moment(steps, steps, 0, x, x, None, steps, 1.0)
+
+    def draw_codes(self, codes: Tensor, plan: DrawPlan, space: str) -> Iterator[Moment]:
+        """Draw from x_T, the z of every step and the noise between steps, all parts of the code."""
+        parts = pieces(codes, self.config.spaces(self.shape)[0])
+        steps, scale = len(self.schedule), plan.knobs.get("z_scale", 1.0)
+        x = parts["x_T"].unflatten(1, self.shape)
+        for row in reversed(range(steps)):
+            t = torch.full((len(codes),), row, device=codes.device)
+            z = parts[f"z_{row + 1}"]
+            x0 = self.predict(x, t, plan.labels, scale * z)
+            yield Moment(steps - 1 - row, steps, row + 1, x, x0,
+                         self.schedule.eps_from_x0(x, t, x0), steps - row,
+                         float(self.schedule.alphas_cumprod[row]), z=z)
+            fresh = parts[f"noise_{row}"].unflatten(1, self.shape) if row else torch.zeros_like(x)
+            x = self.posterior(x0, x, t, fresh)
+        yield Moment(steps, steps, 0, x, x, None, steps, 1.0)
+
+    def entrance(self, space: str) -> Entrance:
+        """Return how the z of every step enters the mapping."""
+        is_copy = isinstance(self.generator, UNet)
+        latent = self.generator.style if is_copy else self.generator.mapping.latent
+        parts = tuple(f"z_{step}" for step in range(1, len(self.schedule) + 1))
+        return Entrance(latent[0].weight, lambda z, _: latent(z), parts)

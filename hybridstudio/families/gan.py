@@ -26,7 +26,7 @@ from hybridstudio.families.adversarial import (
     told,
     unrolled,
 )
-from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.families.contract import Batch, DrawPlan, Entrance, Family, Update
 from hybridstudio.nets.augment import AdaController, Augment
 from hybridstudio.nets.dcgan import DCDiscriminator, DCGenerator
 from hybridstudio.nets.gan import DenseDiscriminator, DenseGenerator, spectrally_normal
@@ -177,6 +177,15 @@ class GAN(Family):
             labels = torch.stack([torch.randint(self.classes, (), generator=row) for row in rows])
         images = self.generate(z, None if labels is None else labels.to(device))
         yield Moment(0, 0, 0, images, images, None, 1, 1.0)
+
+    def draw_codes(self, codes: Tensor, plan: DrawPlan, space: str) -> Iterator[Moment]:
+        """Draw the pictures of z (N, latent)."""
+        images = self.generate(codes, plan.labels)
+        yield Moment(0, 0, 0, images, images, None, 1, 1.0)
+
+    def entrance(self, space: str) -> Entrance:
+        """Return the generator's first layer."""
+        return Entrance(self.generator.entrance.weight[:, :self.latent], self.generator.first)
 
 
 class Turn:

@@ -18,9 +18,15 @@ from hybridstudio.config import RunConfig, StyleganConfig
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.families.adversarial import LOSSES, r1, told
-from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.families.contract import Batch, DrawPlan, Entrance, Family, Update
 from hybridstudio.nets.augment import AdaController, Augment
-from hybridstudio.nets.stylegan import Discriminator, Generator, PointDiscriminator
+from hybridstudio.nets.stylegan import (
+    Discriminator,
+    Generator,
+    PointDiscriminator,
+    StyledConv,
+    ToPicture,
+)
 
 GAME = LOSSES["bce"]
 PATH_DECAY = 0.99  # of the mean path length (Karras 2020, appendix B)
@@ -224,3 +230,31 @@ class StyleGAN(Family):
         w = self.map(z, labels, plan.knobs.get("truncation", 1.0))
         images = self.synthesise(w, inputs)
         yield Moment(0, 0, 0, images, images, None, 1, 1.0)
+
+    def draw_codes(self, codes: Tensor, plan: DrawPlan, space: str) -> Iterator[Moment]:
+        """Draw the pictures of z (N, latent), or of w (N, layers · W), all with the same noise."""
+        kept, strength = plan.knobs.get("truncation", 1.0), plan.knobs.get("noise", 1.0)
+        if space == "w":
+            styles = codes.unflatten(1, (self.generator.styles, -1))
+            w = torch.lerp(self.generator.mapping.mean, styles, kept)
+        else:
+            w = self.map(codes, plan.labels, kept)
+        still = torch.Generator().manual_seed(0)
+        noise = [strength * torch.randn(1, *shape, generator=still).to(w.device)
+                 for shape in self.generator.noise_shapes]
+        images = self.synthesise(w, noise)
+        yield Moment(0, 0, 0, images, images, None, 1, 1.0)
+
+    def carry_codes(self, codes: Tensor, plan: DrawPlan, space: str) -> Tensor:
+        """Map z (N, latent) to the style of every layer, (N, layers · W)."""
+        return self.map(codes, plan.labels).repeat(1, self.generator.styles)
+
+    def entrance(self, space: str) -> Entrance:
+        """Return how z enters the mapping, or w the layers: through the styles' own weights."""
+        mapping = self.generator.mapping
+        if space == "z":
+            return Entrance(mapping.layers[0].weight[:, :self.latent], mapping)
+        affine = [layer.affine.weight for layer in self.generator.modules()
+                  if isinstance(layer, (StyledConv, ToPicture))]
+        parts = tuple(f"layer {number + 1}" for number in range(self.generator.styles))
+        return Entrance(torch.cat(affine), lambda w, _: w, parts)

@@ -18,7 +18,7 @@ from hybridstudio.config import RunConfig, VaeConfig
 from hybridstudio.diffusion.likelihood import normal_kl
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
-from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.families.contract import Batch, DrawPlan, Entrance, Family, Update
 from hybridstudio.nets.vae import PAIRS
 
 TOLD = 32  # latent dimensions whose KL is told one by one
@@ -181,3 +181,17 @@ class VAE(Family):
             labels = torch.stack([torch.randint(self.classes, (), generator=row) for row in rows])
         x = self.decode(z, None if labels is None else labels.to(device))
         yield Moment(0, 0, 0, x, x, None, 1, 1.0)
+
+    def draw_codes(self, codes: Tensor, plan: DrawPlan, space: str) -> Iterator[Moment]:
+        """Decode codes (N, latent), as far from the middle as the temperature lets them."""
+        x = self.decode(plan.knobs.get("temperature", 1.0) * codes, plan.labels)
+        yield Moment(0, 0, 0, x, x, None, 1, 1.0)
+
+    def find_codes(self, images: Tensor, plan: DrawPlan, space: str) -> Iterator[Tensor]:
+        """Encode pictures: their codes are the means μ of q(z|x)."""
+        mean, _ = self.encode(images, plan.labels)
+        yield mean / (plan.knobs.get("temperature", 1.0) or 1.0)
+
+    def entrance(self, space: str) -> Entrance:
+        """Return what the decoder first makes of a code."""
+        return Entrance(self.decoder.entrance()[:, :self.config.latent], self.decoder.first)

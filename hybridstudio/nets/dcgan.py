@@ -35,8 +35,18 @@ class DCGenerator(nn.Module):
     def forward(self, z: Tensor, labels: Tensor | None = None,
                 growth: float | None = None) -> Tensor:
         """Map z (N, latent) to pictures (N, C, H, W)."""
-        h = self.dense(with_labels(z, labels, self.classes)).unflatten(1, self.base)
-        return self.layers(h).tanh()
+        return self.layers(self.first(z, labels).unflatten(1, self.base)).tanh()
+
+    @property
+    def entrance(self) -> nn.Linear:
+        """The layer that z meets first."""
+        layer = self.dense[0]
+        assert isinstance(layer, nn.Linear)
+        return layer
+
+    def first(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return what the first layers make of z, (N, F)."""
+        return self.dense(with_labels(z, labels, self.classes))
 
 
 class DCDiscriminator(nn.Module):

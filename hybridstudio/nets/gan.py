@@ -95,6 +95,17 @@ class DenseGenerator(nn.Module):
         images = h.unflatten(1, tuple(self.shape))
         return images if self.shape.is_points else images.tanh()
 
+    @property
+    def entrance(self) -> nn.Linear:
+        """The layer that z meets first."""
+        layer = self.layers[0]
+        assert isinstance(layer, nn.Linear)
+        return layer
+
+    def first(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return what the first layers make of z, (N, F)."""
+        return self.layers[:2](with_labels(z, labels, self.classes))
+
 
 class DenseDiscriminator(nn.Module):
     """Fully connected layers from a picture to its verdict."""

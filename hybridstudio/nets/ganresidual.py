@@ -118,8 +118,7 @@ class ResidualGenerator(nn.Module):
         if growth is None:
             growth = float(self.growth) if self.grown else float(self.levels)
         level, share = _stage(growth)
-        h = self.dense(with_labels(z, labels, self.classes)).unflatten(1, self.base)
-        before = h
+        before = h = self._begun(z, labels)
         for block in self.blocks[:level]:
             before, h = h, block(h)
         first = self.levels - self.grown
@@ -127,6 +126,18 @@ class ResidualGenerator(nn.Module):
         if share < 1.0:
             images = torch.lerp(doubled(self.heads[level - 1 - first](before)), images, share)
         return images.tanh()
+
+    @property
+    def entrance(self) -> nn.Linear:
+        """The layer that z meets first."""
+        return self.dense
+
+    def first(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return what the first layers make of z, (N, F)."""
+        return self.blocks[0](self._begun(z, labels)).flatten(1)
+
+    def _begun(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        return self.dense(with_labels(z, labels, self.classes)).unflatten(1, self.base)
 
 
 class ResidualDiscriminator(nn.Module):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hybridstudio.config import Shape
@@ -145,6 +146,16 @@ class ResidualDecoder(nn.Module):
             h = layer(h, code) if isinstance(layer, ResBlock) else layer(h)
         return self.out(h)
 
+    def entrance(self) -> Tensor:
+        """Return all weights (F, latent + classes) that multiply the code itself."""
+        inner = [layer.scale_shift.weight for layer in self.layers if isinstance(layer, ResBlock)]
+        return torch.cat([self.dense.weight, *inner])
+
+    def first(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return what the first block makes of z, (N, F)."""
+        code = _with_label(z, labels, self.classes)
+        return self.layers[0](self.dense(code).unflatten(1, self.start), code).flatten(1)
+
 
 # --- report 002: 3 convolutions + 1 dense, 1 dense + 4 transposed convolutions --------------------
 
@@ -198,6 +209,14 @@ class PlainDecoder(nn.Module):
         h = self.dense(_with_label(z, labels, self.classes)).unflatten(1, self.start)
         return self.layers(h.contiguous(memory_format=torch.channels_last))
 
+    def entrance(self) -> Tensor:
+        """Return the weights (F, latent + classes) that multiply the code."""
+        return self.dense.weight
+
+    def first(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return what the first layer makes of z, (N, F)."""
+        return self.dense(_with_label(z, labels, self.classes)).relu()
+
 
 # --- points of the plane --------------------------------------------------------------------------
 
@@ -226,6 +245,14 @@ class PointDecoder(nn.Module):
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map z (N, latent) and labels (N,) to means (N, 2, 1, 1)."""
         return self.net(_with_label(z, labels, self.classes)[:, :, None, None])
+
+    def entrance(self) -> Tensor:
+        """Return the weights (F, latent + classes) that multiply the code."""
+        return self.net.stem.weight
+
+    def first(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return what the first layer makes of z, (N, F)."""
+        return F.silu(self.net.stem(_with_label(z, labels, self.classes)))
 
 
 Make = Callable[[Shape, int, int, int, int], nn.Module]  # latent, width, blocks, classes
