@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from hybridstudio.config import MODELS, ModelSection, RunConfig
+from hybridstudio.config import MODELS, DdpmConfig, ModelSection, RunConfig
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.engine.picturing import as_images, frame
 from hybridstudio.errors import Problem, UsageError
@@ -59,7 +59,7 @@ def _about_inversion(request: Draw, config: RunConfig) -> Iterator[Problem]:
         yield Problem("invert", "there is no picture to invert", "give the picture too")
     elif request.mask is not None:
         yield Problem("invert", "what is inverted is known as a whole", "leave the mask out")
-    elif model.draws_noise(sampler, eta):
+    elif DdpmConfig().draws_noise(sampler, eta):
         yield Problem("invert", f"{sampler} draws fresh noise, which leads somewhere else",
                       "draw with ddim, and η = 0")
 

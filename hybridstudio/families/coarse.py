@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hybridstudio.config import Shape
 from hybridstudio.diffusion.inpainting import Known, begun, repaint
-from hybridstudio.diffusion.inversion import ROUNDS
+from hybridstudio.diffusion.inversion import ROUNDS, highest
 from hybridstudio.diffusion.samplers import (
     CLEAN,
     SAMPLERS,
@@ -207,6 +207,8 @@ def walked_down(
     first, skip = len(schedule) - 1, 0
     if plan.image is not None and plan.from_step is not None:
         first = plan.from_step - 1
+    if plan.invert:
+        first = highest(schedule, first)
     coarse: Tensor | None = None
     if plan.start is not None:
         x, skip, first = plan.start.moment.x_t, plan.start.skip, plan.start.first(first)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from hybridstudio.config import DdpmConfig, RunConfig
 from hybridstudio.config.models.ddpm import JUMP, RESAMPLED
 from hybridstudio.diffusion.inpainting import Known, begun, repaint
-from hybridstudio.diffusion.inversion import ROUNDS, there_and_back
+from hybridstudio.diffusion.inversion import ROUNDS, highest, there_and_back
 from hybridstudio.diffusion.likelihood import vlb_at
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import (
@@ -178,6 +178,8 @@ class DDPM(Family):
         if plan.mask is not None:
             yield from self._completed(plan, x, rows, labels, first)
             return
+        if plan.invert:
+            first = highest(self.schedule, first)
         timesteps = timesteps_for(plan.sampler, self.schedule, plan.nfe, first)
         timesteps = timesteps[plan.start.skip if plan.start is not None else 0:]
         predict, options = self.predictor(labels, plan.guidance), self.options(plan.eta)
