@@ -49,7 +49,8 @@ def test_the_menu_of_a_run_offers_what_its_state_allows(window, qtbot, run):
     listed(window, qtbot, run)
     menu = window.library.menu(run)
     offered = {action.text(): action.isEnabled() for action in menu.actions() if action.text()}
-    assert offered == {"Open": True, "Scrub through it": True, "Resume": True, "Show folder": True,
+    assert offered == {"Open": True, "Scrub through it": True, "Resume": True, "Compare": True,
+                       "Clone and change": True, "Show folder": True,
                        "Copy path": True, "Rename": True, "Move to trash": True}
     menu.deleteLater()
     with runs.lock(run):

@@ -62,8 +62,8 @@ def notes(subjects: Sequence[Subject]) -> tuple[str, ...]:
 
 
 _NAMES = ("State", "Family", "Data", "Trained", "Pictures seen", "Time of training",
-          "Time per 1,000 pictures", "Trained on", "Parameters", "Checkpoint", "Sampler",
-          "Drawing")
+          "Time per 1,000 pictures", "Trained on", "Parameters", "Networks", "Checkpoint",
+          "Sampler", "Drawing")
 _SAYS = {
     "Pictures seen": "Training steps times the batch size.",
     "Time of training": "Without pauses and waiting.",
@@ -87,19 +87,13 @@ def _told(subject: Subject) -> dict[str, str]:
         "Pictures seen": f"{seen:,}" if seen else "",
         "Time of training": telling.duration(run.seconds) if run.seconds else "",
         "Time per 1,000 pictures": per, "Trained on": subject.device,
-        "Parameters": _parameters(subject),
+        "Parameters": _amount(sum(subject.parameters.values())) if subject.parameters else "",
+        "Networks": ", ".join(f"{name} {_amount(count)}" for name, count
+                              in subject.parameters.items()) if len(subject.parameters) > 1 else "",
         "Checkpoint": telling.bytes(subject.size) if subject.size else "",
         "Sampler": f"{config.sampler}{evaluations}" if draws else "",
         "Drawing": _drawing(subject),
     }
-
-
-def _parameters(subject: Subject) -> str:
-    total = sum(subject.parameters.values())
-    if not total:
-        return ""
-    parts = ", ".join(f"{name} {_amount(count)}" for name, count in subject.parameters.items())
-    return f"{_amount(total)} ({parts})" if len(subject.parameters) > 1 else _amount(total)
 
 
 def _amount(count: int) -> str:

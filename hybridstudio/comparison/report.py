@@ -150,8 +150,9 @@ def _scores(subjects: Sequence[Subject], table: ScoreTable) -> str:
             in zip(subjects, table.labels, table.reasons, strict=True)]
     plots = "".join(
         f"<figure><figcaption>{escape(table.title(name))}</figcaption>"
-        f"{svg.bars(table.title(name), [one.name for one in subjects], figures, table.best[name])}"
-        "</figure>" for name, figures in table.rows.items())
+        + svg.bars(table.title(name), [one.name for one in subjects], figures, table.best[name],
+                   [one.colour for one in subjects])
+        + "</figure>" for name, figures in table.rows.items())
     return ("<p>Below each value: where 95 of 100 repetitions would lie. In bold the best, and "
             "all whose interval meets its.</p>"
             + _table(["", *map(_name, subjects), "anchors"], rows, "scores")

@@ -21,7 +21,8 @@ from hybridstudio.telling import duration, number
 # Okabe and Ito 2008, as the window uses them: on light ground, on dark ground.
 LIGHT = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 DARK = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#f0e442")
-MUTED, LINE = "#5d626b", "#d4d6db"
+TEXT, MUTED, LINE = "#1c1e22", "#5d626b", "#d4d6db"
+NUMBERS = 190  # pixels for a score's value and interval in words
 WIDTH, HEIGHT = 640, 250
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 10, 26
 ROW = 24  # of a score's run
@@ -151,7 +152,7 @@ def _axes(x: Scale, y: Scale, against: Against) -> list[str]:
 
 
 def bars(title: str, names: Sequence[str], figures: Sequence[Figure | None],
-         best: frozenset[int] = frozenset()) -> str:
+         best: frozenset[int] = frozenset(), colours: Sequence[int] | None = None) -> str:
     """Draw a score of several runs on one axis: value, interval, and where real and noise lie.
 
     A distance is shown on a logarithmic axis, as noise lies far beyond anything that was learned;
@@ -166,9 +167,10 @@ def bars(title: str, names: Sequence[str], figures: Sequence[Figure | None],
     log = min(ends) > 0 and max(ends) > 30 * min(ends)
     low, high = (min(ends) / 1.3, max(ends) * 1.3) if log else (
         min(0.0, *ends), max(ends) * 1.05 or 1.0)
+    inks = [place % len(LIGHT) for place in range(len(names))] if colours is None else colours
     top = 2 * TOP
     height = top + ROW * len(names) + BOTTOM
-    x = Scale(low, high, NAMES + 10, WIDTH - RIGHT - 60, log)
+    x = Scale(low, high, NAMES + 10, WIDTH - NUMBERS, log)
     parts = []
     for value in x.ticks():
         at = x.at(value)
@@ -185,12 +187,15 @@ def bars(title: str, names: Sequence[str], figures: Sequence[Figure | None],
         middle = top + ROW * (place + 0.5) + 2
         parts.append(_text(NAMES, middle + 4, _short(name), "end", "name"))
         if figure is None or not math.isfinite(figure.value):
-            parts.append(_text(WIDTH - 4, middle + 4, "none", "end"))
+            parts.append(_text(WIDTH - 125, middle + 4, "none", "end"))
             continue
-        parts.append(_dot(x, middle, figure, place % len(LIGHT)))
+        parts.append(_dot(x, middle, figure, inks[place]))
         weight = ' font-weight="600"' if place in best else ""
-        parts.append(f'<text x="{WIDTH - 4}" y="{middle + 4:.1f}" text-anchor="end" class="value"'
-                     f'{weight} font-size="12" fill="{MUTED}">{number(figure.value)}</text>')
+        parts.append(f'<text x="{WIDTH - 125}" y="{middle + 4:.1f}" text-anchor="end" '
+                     f'class="value"{weight} font-size="12" fill="{TEXT}">'
+                     f"{number(figure.value)}</text>")
+        if figure.interval:
+            parts.append(_text(WIDTH - 4, middle + 4, figure.interval, "end"))
     return _drawing(height, parts, title)
 
 

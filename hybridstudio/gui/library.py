@@ -28,7 +28,7 @@ from hybridstudio.gui import theme
 from hybridstudio.gui.jobs import Lane
 from hybridstudio.gui.shelf import ENTRY, Entry, Listed, Shelf, dress, listed, with_progress
 from hybridstudio.gui.theme import GRID
-from hybridstudio.gui.wishes import Open, Tell
+from hybridstudio.gui.wishes import Compare, Open, SetUp, Tell
 from hybridstudio.messages import Resume
 
 EVERY = 2000  # ms between looks at the folders
@@ -203,6 +203,8 @@ class Library(QWidget):
             add("play", "Resume", lambda: self.requested.emit(Resume(path)),
                 entry.state in ("stopped", "interrupted") or (
                     entry.state == "finished" and entry.share < 1))
+        add("compare", "Compare", lambda: self.requested.emit(Compare(path)))
+        add("setup", "Clone and change", lambda: self._clone(path), readable)
         menu.addSeparator()
         add("folder", "Show folder",
             lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))))
@@ -262,6 +264,12 @@ class Library(QWidget):
         self.refresh()
         self.chosen.emit(wanted)
         return wanted
+
+    def _clone(self, path: Path) -> None:
+        try:
+            self.requested.emit(SetUp(runs.read(path).config))
+        except StudioError as error:
+            self.requested.emit(Tell(error))
 
     def _show_menu(self, part: Shelf, place: QPoint) -> None:
         if (item := part.itemAt(place)) is not None:

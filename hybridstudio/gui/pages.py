@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hybridstudio.gui.anatomy import Panel
+from hybridstudio.gui.panels.compare import ComparePanel
 from hybridstudio.gui.panels.data import DataPanel
 from hybridstudio.gui.panels.denoise import DenoisePanel
 from hybridstudio.gui.panels.setup import SetupPanel
@@ -34,6 +35,7 @@ PANELS: dict[str, type[Panel]] = {
     "setup": SetupPanel,
     "train": TrainPanel,
     "denoise": DenoisePanel,
+    "compare": ComparePanel,
     "data": DataPanel,
 }
 # Panels that share a page with others, by the first of them; its title is the page's.

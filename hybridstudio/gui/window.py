@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QMainWindow, QTabWidget
 
 from hybridstudio import runs
 from hybridstudio.errors import StudioError
-from hybridstudio.gui import jobs, layout, menus, opening, steering, theme
+from hybridstudio.gui import jobs, layout, menus, opening, queueing, steering, theme
 from hybridstudio.gui.anatomy import Panel
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.jobs import Engine, Lane
@@ -25,6 +25,8 @@ from hybridstudio.gui.leaving import Leaving
 from hybridstudio.gui.library import Library
 from hybridstudio.gui.log import Log
 from hybridstudio.gui.pages import PANELS, TRAINING, WORK, pages
+from hybridstudio.gui.panels.compare import ComparePanel
+from hybridstudio.gui.panels.denoise import DenoisePanel
 from hybridstudio.gui.panels.setup import SetupPanel
 from hybridstudio.gui.panels.welcome import WelcomePanel
 from hybridstudio.gui.settings import Settings
@@ -32,6 +34,7 @@ from hybridstudio.gui.status import StatusBar
 from hybridstudio.gui.views import Views
 from hybridstudio.gui.wishes import (
     Cancel,
+    Compare,
     Look,
     Open,
     Pause,
@@ -103,6 +106,7 @@ class Window(QMainWindow):
         self.training.told.connect(self._on_training)
         self.training.failed.connect(self._on_training_failed)
         self.training.state_changed.connect(self._on_training_state)
+        queueing.connect(self)
         for lane in self.work.values():
             lane.told.connect(lambda event, lane=lane: self._on_work(event, lane))
             lane.failed.connect(lambda error, lane=lane: self._on_work_failed(error, lane))
@@ -116,6 +120,7 @@ class Window(QMainWindow):
         self.page.setFocus()
         self.warming.submit("warm up")
         self.library.start()
+        queueing.offer(self)
 
     @property
     def is_working(self) -> bool:
@@ -200,22 +205,31 @@ class Window(QMainWindow):
                 for lane in self.work.values():
                     if asker is self._askers.get(lane):
                         lane.stop()
-            case Open(panel, run):
+            case Open(panel, run, settings):
                 if run is not None:
                     self.choose(run)
                 self.show_page(panel)
+                if settings is not None:
+                    self.panel(DenoisePanel).restore(dict(settings))
             case SetUp(config):
                 self.panel(SetupPanel).set_config(config)
                 self.show_page("setup")
+            case Compare(run):
+                self.panel(ComparePanel).add(run)
+                self.show_page("compare")
             case Look(path):
                 self.open(path)
             case Tell(what):
                 self.tell(what)
 
-    def _train(self, request: Train | Resume, asker: Panel | None) -> None:
+    def begin(self, request: Train | Resume, asker: Panel | None = None) -> None:
+        """Give a training to its lane; raises UsageError while another one runs."""
         self.training.submit(request)
         self._askers[self.training], self._progress = asker, None
         self.trained = request.out if isinstance(request, Train) else request.run
+
+    def _train(self, request: Train | Resume, asker: Panel | None) -> None:
+        self.begin(request, asker)
         self.choose(self.trained)
         if not isinstance(asker, WelcomePanel):
             self.show_page("train")

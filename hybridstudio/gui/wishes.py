@@ -7,8 +7,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hybridstudio.config import RunConfig
 from hybridstudio.errors import StudioError
@@ -53,10 +55,14 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Open:
-    """Show a page, by its name in PANELS, with a run; None keeps the run that is chosen."""
+    """Show a page, by its name in PANELS, with a run; None keeps the run that is chosen.
+
+    `settings` are those of a drawing, which the page Denoise takes up.
+    """
 
     panel: str
     run: Path | None = None
+    settings: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,13 @@ class SetUp:
     """Show the page for a new run, filled in from a config."""
 
     config: RunConfig
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Put a run beside those that are compared, and show them."""
+
+    run: Path
 
 
 @dataclass(frozen=True)
@@ -80,4 +93,4 @@ class Tell:
     what: Notice | StudioError
 
 
-Wish = Stop | Pause | Save | Step | Cancel | Open | SetUp | Look | Tell
+Wish = Stop | Pause | Save | Step | Cancel | Open | SetUp | Compare | Look | Tell
