@@ -15,7 +15,8 @@ import tomlkit
 from hybridstudio import paths, presets
 from hybridstudio.config import RunConfig, assignment, leaves, value_at
 from hybridstudio.errors import UsageError
-from hybridstudio.messages import Draw, Request, Resume, Score, Sheets, Train
+from hybridstudio.messages import Draw, Race, Request, Resume, Score, Sheets, Train
+from hybridstudio.ways import Way, branch_words
 
 
 def as_command(request: Request, *, out: str | None = None, image: str = "IMAGE.png",
@@ -48,11 +49,15 @@ def words_of(request: Request, *, out: str | None = None, image: str = "IMAGE.pn
             if request.mask is not None:
                 words += ["--mask", mask]
             words += _option("--from-step", request.from_step)
+            for branch in request.branches:
+                words += ["--branch", branch_words(branch)]
         case Draw(image=None, from_step=None, mask=None):
             words = ["sample", *_draw(request, out or "samples.png")]
             words += _option("--batch", request.batch if request.batch != Draw.batch else None)
         case Score():
             words = _score(request)
+        case Race():
+            words = _race(request, out)
         case Sheets():
             words = _compare(request, out or "report.html")
         case _:
@@ -109,6 +114,17 @@ def _draw(request: Draw, out: str) -> list[str]:
         words += ["--knob", f"{name}={value}"]
     words += _option("--weights", request.weights if request.weights != "ema" else None)
     return words + _device(request.device)
+
+
+def _race(request: Race, out: str | None) -> list[str]:
+    if not request.draws:
+        return []
+    first = request.draws[0]
+    ways = [Way(_run(draw.run), draw.sampler, draw.nfe).words for draw in request.draws]
+    words = ["race", *ways, "--count", str(first.count), "--seed", str(first.seed),
+             "--out", out or "race.gif"]
+    words += _option("--weights", first.weights if first.weights != "ema" else None)
+    return words + _device(first.device)
 
 
 def _score(request: Score) -> list[str]:

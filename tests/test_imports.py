@@ -17,7 +17,7 @@ NAME = "hybridstudio"
 FLOORS = (
     {"config", "messages", "errors", "paths", "runs", "pictures", "presets", "commands", "doctor",
      "telling", "cloud", "onestep", "frames", "comparison", "variants", "latents",
-     "standing"},
+     "standing", "racing", "ways"},
     {"diffusion", "nets", "data", "scores"},
     {"families"},
     {"engine"},
@@ -31,7 +31,8 @@ BESIDE = {
     "config": {"errors"}, "messages": {"config"}, "errors": set(), "paths": set(),
     "runs": {"config", "errors", "messages", "paths"}, "pictures": {"errors", "messages"},
     "presets": {"config", "errors", "paths"},
-    "commands": {"config", "errors", "messages", "paths", "presets"},
+    "commands": {"config", "errors", "messages", "paths", "presets", "ways"},
+    "ways": {"errors", "messages"}, "racing": {"messages", "pictures"},
     "doctor": {"errors", "paths"}, "telling": set(), "cloud": {"messages"}, "onestep": set(),
     "latents": {"config", "messages"}, "frames": {"messages", "pictures"},
     "comparison": {"commands", "config", "errors", "messages", "pictures", "runs", "telling"},

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import hybridstudio
-from hybridstudio.cli import compare, draw, look, options, score, steer, train, trilemma
+from hybridstudio.cli import compare, draw, look, options, race, score, steer, train, trilemma
 from hybridstudio.cli.screen import Screen
 from hybridstudio.errors import UsageError, translate
 
@@ -27,7 +27,7 @@ app = typer.Typer(
 
 # In the order in which --help lists them.
 COMMANDS = (train.train, train.resume, steer.pause, steer.step, draw.sample, draw.denoise,
-            score.score, compare.compare, trilemma.trilemma, look.presets, look.runs,
+            race.race, score.score, compare.compare, trilemma.trilemma, look.presets, look.runs,
             look.info, look.doctor, look.bench)
 OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 for command in COMMANDS:

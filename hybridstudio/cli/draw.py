@@ -17,6 +17,7 @@ from hybridstudio.config import RunConfig
 from hybridstudio.errors import StudioError, UsageError
 from hybridstudio.messages import Draw, Event, Frame, Images, Mask, Points
 from hybridstudio.telling import duration, number
+from hybridstudio.ways import read_branch
 
 STRIP = 11  # moments in a strip unless --frames says otherwise
 ANIMATION = 60  # and in an animation
@@ -50,7 +51,7 @@ def sample(
     """Draw pictures from a run or from a model that ships."""
     screen = screen_of(context)
     out = out.expanduser()
-    _refuse_existing(out, force, (".npy", ".png", ".csv", ""))
+    refuse_existing(out, force, (".npy", ".png", ".csv", ""))
     folder = runs.find(run)
     config = runs.read(folder).config
     is_points = _is_points(config)
@@ -65,7 +66,7 @@ def sample(
     settings = _settings(request, runs.read(folder))  # before: it may go on training meanwhile
     watched = watch.run(request, screen)
     if watched.done is None:
-        return _cancelled(watched.code, screen)
+        return cancelled(watched.code, screen)
     if watched.done.images is None:
         raise StudioError("No pictures came back", "the engine ended without any")
     result, points = dict(watched.done.result), watched.done.points
@@ -100,6 +101,10 @@ def denoise(
     mask: Annotated[Path | None, typer.Option(
         metavar="FILE", help="A picture that is white where --image is known and stays; the rest "
         "is drawn to go with it.")] = None,
+    branch: Annotated[list[str] | None, typer.Option(
+        metavar="at=K,NAME=VALUE...", help="Go another way after frame K, with another seed, "
+        "sampler, nfe (evaluations left), eta, guidance or label. Give it as often as the drawing "
+        "branches, in the order of the frames.")] = None,
     rows: Annotated[str, typer.Option(
         metavar="x_t|x0|eps|all|NAME", help="What to show: the picture, the predicted clean one, "
         "the predicted noise, all, or what else the model shows by its name.")] = "x_t",
@@ -119,7 +124,7 @@ def denoise(
     """Show how pictures come out of noise, as a strip or an animation."""
     screen = screen_of(context)
     out = out.expanduser()
-    _refuse_existing(out, force, (".png", *pictures.ANIMATIONS))
+    refuse_existing(out, force, (".png", *pictures.ANIMATIONS))
     if mask is None and (image is None) != (from_step is None):
         raise UsageError("--image and --from-step belong together",
                          "a picture is noised to a noise level and denoised from there",
@@ -131,13 +136,14 @@ def denoise(
         folder, count, sampler, nfe, eta, guidance, seed, _index(label, config), weights, step,
         _picture(image, config), from_step, read_knobs(knobs, config), frames=True,
         batch=max(count, Draw.batch), device=device,  # one batch: its moments come in one series
-        mask=_mask(mask, config))
+        mask=_mask(mask, config),
+        branches=tuple(read_branch(text, config.data.classes) for text in branch or ()))
     is_strip = out.suffix.lower() == ".png"
     moments = Moments(frames or (STRIP if is_strip else ANIMATION))
     settings = _settings(request, runs.read(folder))
     watched = watch.run(request, screen, moments.see)
     if watched.done is None:
-        return _cancelled(watched.code, screen)
+        return cancelled(watched.code, screen)
     shown = moments.rows(rows)
     result = dict(watched.done.result)
     zoom = zoom or max(1, -(-64 // shown[0].shape[1]))
@@ -206,7 +212,7 @@ def _filled(row: list[Images | None], like: Images) -> list[Images]:
     return filled
 
 
-def _refuse_existing(out: Path, force: bool, endings: tuple[str, ...]) -> None:
+def refuse_existing(out: Path, force: bool, endings: tuple[str, ...]) -> None:
     """Refuse before drawing what could not be written after it."""
     if out.suffix.lower() not in endings and not (out.is_dir() and "" in endings):
         known = ", ".join(ending or "a folder" for ending in endings)
@@ -309,7 +315,8 @@ def _drawn(result: Mapping[str, Any], config: RunConfig) -> str:
     return f"{words}, {result.get('sampler', '')} with {nfe} evaluation{'' if nfe == 1 else 's'}"
 
 
-def _cancelled(code: int, screen: Screen) -> int:
+def cancelled(code: int, screen: Screen) -> int:
+    """Say that a drawing was cancelled; return the exit code."""
     screen.say("Cancelled; nothing was written.", "bold")
     screen.result({"outcome": "cancelled"})
     return code

@@ -32,14 +32,17 @@ def race(request: Race) -> Iterator[Event]:
 
 def _run(ways: list[Way]) -> Iterator[Event]:
     many = "one way" if len(ways) == 1 else f"{len(ways)} ways"
-    yield Started(f"Racing {many} of drawing")
+    told = [event for way in ways for event in way.make_ready()]
+    device = next((way.device for way in ways if way.device), "")
+    yield Started(f"Racing {many} of drawing", None, device)
     yield from _unlike(ways)
-    for way in ways:
-        yield from way.make_ready()
+    yield from told
     began = time.perf_counter()
     while going := [way for way in ways if way.is_going]:
         for way in going:
             yield from way.advance()
+            if not way.is_going:
+                continue
             done = sum(way.told for way in ways)
             known = [way.frames for way in ways if way.error is None]
             yield Progress(done, sum(map(int, known)) if all(known) else None, "frames",
@@ -59,6 +62,7 @@ class Way:
         self.place = place
         self.asked = replace(asked, frames=True, batch=max(asked.count, asked.batch))
         self.is_going = True
+        self.device = ""
         self.seconds = 0.0
         self.told = 0  # frames so far
         self.frames: int | None = None  # that there will be
@@ -85,6 +89,7 @@ class Way:
             self._events = self._drawn()
             for event in self._events:
                 if isinstance(event, Started):
+                    self.device = event.device
                     break
                 yield event
         except Exception as error:  # of torch and the system too: the others go on
