@@ -83,6 +83,7 @@ class Options:
 
 
 PLAIN = Options()
+CALM = 0.7  # share of what a round of inversion finds that is taken, so that it does not swing
 HEUN_BEGINS = 20.0  # the largest σ/α at which Heun's steps begin, see `timesteps_for`
 Sampler = Callable[
     [Predict, Tensor, Schedule, Sequence[int], Randomness, Options], Iterator[Moment]]
@@ -382,10 +383,18 @@ def ddim_invert(
     eps: Tensor | None = None
     for step, (now, then) in enumerate(pairwise(levels)):
         yield Moment(step, steps, now.t + 1, x, x0, eps, step * rounds, now.alpha**2)
+        # With α = cos φ, σ = sin φ, v = α ε - σ x_0: x_s = cos(φ_t - φ_s) x_t - sin(φ_t - φ_s) v.
+        # Solved for x_t this closes in where ε's own form runs away.
+        cos = then.alpha * now.alpha + then.sigma * now.sigma
+        sin = then.sigma * now.alpha - then.alpha * now.sigma
+        grow = then.alpha / now.alpha
         guess = x
-        for _ in range(rounds):
+        for number in range(rounds):
             made = ask(predict, guess, then, Options(clip_x0=False))
-            grow = then.alpha / now.alpha
-            guess = grow * x + (then.sigma - grow * now.sigma) * made.eps
+            if number == 0:
+                guess = grow * x + (then.sigma - grow * now.sigma) * made.eps
+            else:
+                closer = (x + sin * (then.alpha * made.eps - then.sigma * made.x0)) / cos
+                guess = closer if number == 1 else torch.lerp(guess, closer, CALM)
         x, x0, eps = guess, made.x0, made.eps
     yield Moment(steps, steps, levels[-1].t + 1, x, x0, eps, steps * rounds, levels[-1].alpha**2)
