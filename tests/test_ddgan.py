@@ -15,6 +15,8 @@ from hybridstudio.errors import ConfigError
 from hybridstudio.families.ddgan import DDGAN, vp_schedule
 from hybridstudio.nets.ddgan import Discriminator, deviation
 
+TEACHER = {"family": "ddpm", "width": 16, "channel_mult": [1], "blocks": 1, "attention": [],
+           "timesteps": 50, "schedule": "cosine", "predict": "v"}
 PLANE = {"data": {"name": "gaussians25", "size": 1, "channels": 2}}
 
 
@@ -145,7 +147,8 @@ class TestNetworks:
 
     @pytest.mark.parametrize("changes", [
         {"patch": 2}, {"attention": [4]}, {"timesteps": 1}, {"timesteps": 8, "labels": True},
-        {"x0_discriminator": True, "mapping_layers": 1}, {"reconstruction": 10.0}])
+        {"x0_discriminator": True, "mapping_layers": 1}, {"reconstruction": 10.0},
+        {"teacher_from": "another", "teacher": TEACHER, "pool": 64}])
     def test_every_choice_learns_and_draws(self, changes: dict[str, Any]) -> None:
         one = learner(**changes)
         for _ in range(2):
@@ -212,6 +215,29 @@ class TestTraining:
         t = torch.tensor([0, 3])
         expected = (one.schedule.alphas_cumprod[t] * 0.25).mean()
         torch.testing.assert_close(one.error(x0 + 0.5, x0, t), expected.float())
+
+
+class TestTeacher:
+    def test_noisy_pictures_of_every_level_come_with_what_the_teacher_draws_from_them(self) -> None:
+        one = learner(teacher_from="another", teacher=TEACHER, pool=64)
+        before = weights(one)
+        one.learn(a_batch(), 0.0)
+        ddgan = one.family
+        assert isinstance(ddgan, DDGAN) and ddgan.teacher is not None
+        filled = int(ddgan.pool.count)
+        assert 0 < filled <= 64
+        assert set(ddgan.pool.k[:filled].tolist()) <= set(range(4))
+        assert ddgan.pool.full[:filled].abs().max() <= 1.0
+        assert "distillation" in one.meters.read()
+        assert "teacher" not in moved(before, weights(one))
+
+    def test_a_clean_enough_picture_is_what_the_teacher_makes_of_it(self) -> None:
+        one = learner(teacher_from="another", teacher=TEACHER, pool=64).family
+        assert isinstance(one, DDGAN) and one.teacher is not None
+        at = one.teacher.schedule.alphas_cumprod
+        rows = [int((at - one.schedule.alphas_cumprod[t]).abs().argmin()) for t in range(4)]
+        assert rows == sorted(rows)  # the same noise, in the teacher's finer steps
+        assert len(set(rows)) == 4
 
 
 class TestDrawing:

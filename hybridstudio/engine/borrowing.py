@@ -75,3 +75,4 @@ def _lend(config: RunConfig, family: Family, on: torch.device) -> None:
         for network in lends.drawn:
             borrower.get_submodule(network).load_state_dict(
                 lends.get_submodule(network).state_dict())
+    family.lent()

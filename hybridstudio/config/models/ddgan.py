@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from hybridstudio.config.data import DataConfig, Shape
 from hybridstudio.config.fields import Knob, field
@@ -17,6 +17,7 @@ from hybridstudio.config.models.base import (
     of_labels,
     of_levels,
 )
+from hybridstudio.config.models.ddpm import DdpmConfig
 from hybridstudio.config.train import TrainConfig
 from hybridstudio.errors import Problem
 
@@ -65,8 +66,20 @@ class DdganConfig(ModelSection):
     reconstruction: float = field(
         0.0, "Weight of the predicted x_0's square error, most where x_t is clearest: learns far "
         "faster (WaveDiff); the paper has none.", ge=0.0, le=1000.0)
+    teacher_from: str = field(
+        "", "A run or ready model of a diffusion: the generator starts as its copy and learns what "
+        "it draws too. Minutes instead of hours; the paper has none.")
+    distil: float = field(
+        10.0, "Pull of the predicted x_0 towards what the teacher draws from the same x_t; means "
+        "nothing without one.", ge=0.0, le=1000.0)
+    pool: int = field(
+        1024, "Noisy pictures that are kept with what the teacher draws from them.",
+        unit="pictures", ge=32, le=1_000_000, advanced=True)
+    uses: int = field(
+        8, "How often each of them is learned from, on average.", ge=1, le=1000, advanced=True)
     x0_discriminator: bool = field(
         False, "A second discriminator that compares the predicted x_0 with real pictures.")
+    teacher: DdpmConfig = Field(default_factory=DdpmConfig)
 
     @field_validator("channel_mult")
     @classmethod
@@ -89,6 +102,14 @@ class DdganConfig(ModelSection):
     def evaluations(self) -> Evaluations:
         """One for each noise level."""
         return Evaluations(self.timesteps, self.timesteps, self.timesteps)
+
+    def borrows(self) -> dict[str, str]:
+        """Take the teacher from where the config says."""
+        return {"teacher": self.teacher_from} if self.teacher_from else {}
+
+    def idle(self) -> tuple[str, ...]:
+        """The teacher's settings are those of the run that it is taken from."""
+        return ("model.teacher.",)
 
     def knobs(self) -> tuple[Knob, ...]:
         """Offer how far z reaches."""
