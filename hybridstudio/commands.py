@@ -28,10 +28,12 @@ def as_command(request: Request, *, out: str | None = None, image: str = "IMAGE.
     which a request does not know.
     Returns "" for a request that no command makes.
     """
-    words = words_of(request, out=out, image=image, mask=mask)
-    if os.name == "nt":
-        return subprocess.list2cmdline(words)
-    return shlex.join(words)
+    return quoted(words_of(request, out=out, image=image, mask=mask))
+
+
+def quoted(words: list[str]) -> str:
+    """Return words as one line, quoted for the shell."""
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
 def words_of(request: Request, *, out: str | None = None, image: str = "IMAGE.png",
@@ -41,7 +43,7 @@ def words_of(request: Request, *, out: str | None = None, image: str = "IMAGE.pn
         case Train():
             words = _train(request)
         case Resume():
-            words = ["resume", _run(request.run), *_ends(request)]
+            words = ["resume", name_of(request.run), *_ends(request)]
         case Draw(frames=True):
             words = ["denoise", *_draw(request, out or "denoise.gif")]
             if request.image is not None:
@@ -107,7 +109,7 @@ def _ends(request: Train | Resume) -> list[str]:
 
 
 def _draw(request: Draw, out: str) -> list[str]:
-    words = [_run(request.run), "--count", str(request.count), "--out", out]
+    words = [name_of(request.run), "--count", str(request.count), "--out", out]
     for name in ("sampler", "nfe", "eta", "guidance", "seed", "label", "step"):
         words += _option(f"--{name}", getattr(request, name))
     for name, value in request.knobs.items():
@@ -120,7 +122,7 @@ def _race(request: Race, out: str | None) -> list[str]:
     if not request.draws:
         return []
     first = request.draws[0]
-    ways = [Way(_run(draw.run), draw.sampler, draw.nfe).words for draw in request.draws]
+    ways = [Way(name_of(draw.run), draw.sampler, draw.nfe).words for draw in request.draws]
     words = ["race", *ways, "--count", str(first.count), "--seed", str(first.seed),
              "--out", out or "race.gif"]
     words += _option("--weights", first.weights if first.weights != "ema" else None)
@@ -129,7 +131,7 @@ def _race(request: Race, out: str | None) -> list[str]:
 
 def _score(request: Score) -> list[str]:
     is_run = (request.source / "run.toml").is_file()
-    words = ["score", _run(request.source) if is_run else str(request.source)]
+    words = ["score", name_of(request.source) if is_run else str(request.source)]
     words += [*_option("--data", request.data), "--count", str(request.count)]
     words += _option("--features", request.features)
     words += _option("--metrics", ",".join(request.metrics) if request.metrics else None)
@@ -143,7 +145,7 @@ def _score(request: Score) -> list[str]:
 
 
 def _compare(request: Sheets, out: str) -> list[str]:
-    words = ["compare", *map(_run, request.runs), "--out", out, "--count", str(request.count)]
+    words = ["compare", *map(name_of, request.runs), "--out", out, "--count", str(request.count)]
     words += ["--seed", str(request.seed)]
     words += _option("--weights", request.weights if request.weights != "ema" else None)
     return words + _device(request.device)
@@ -181,7 +183,7 @@ def _option(name: str, value: object) -> list[str]:
     return [] if value is None else [name, str(value)]
 
 
-def _run(run: Path) -> str:
+def name_of(run: Path) -> str:
     """Name a run as short as it stays found: a shipped model by its name, any other by its path."""
     is_shipped = run.parent == paths.checkpoints() and not (paths.runs() / run.name).exists()
     return run.name if is_shipped and not Path(run.name).exists() else str(run)
