@@ -41,7 +41,14 @@ class TrainConfig(Section):
     log_every: int = field(10, "Steps between points of the curves.", unit="steps", ge=1)
     preview_every: int = field(500, "Steps between previews from fixed noise.", unit="steps", ge=1)
     save_every: int = field(1000, "Steps between checkpoints.", unit="steps", ge=1)
-    keep: int = field(3, "How many checkpoints are kept.", ge=1, le=1000)
+    keep: int = field(3, "How many checkpoints are kept, beside the best by its score.", ge=1,
+                      le=1000)
+    score_every: int = field(
+        1000, "Steps between scores of the averaged weights; 0 leaves them out. Less often where "
+        "that would cost more than 3 % of the training.", unit="steps", ge=0)
+    score_count: int = field(
+        0, "Pictures (or points) that each score looks at; 0 takes as many as cost 3 % of the "
+        "training.", unit="pictures", ge=0, le=100_000, advanced=True)
 
     @model_validator(mode="after")
     def _betas_in_range(self) -> TrainConfig:

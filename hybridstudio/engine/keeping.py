@@ -23,13 +23,15 @@ WAIT = 0.1  # seconds between looks around while it does
 class Keeping:
     """Saves a learner, the order of its data, and the plain numbers that `state` tells.
 
-    `step` is the training step of the newest checkpoint, None where there is none.
+    `step` is the training step of the newest checkpoint, None where there is none; `best` that of
+    the one with the smallest Fréchet distance, which is never removed, and the distance.
     """
 
     def __init__(self, learner: Learner, order: Order, folder: Path,
                  state: Callable[[], dict[str, Any]]) -> None:
         self.learner, self.order, self.folder = learner, order, folder
         self.step: int | None = None
+        self.best: tuple[int, float] | None = None
         self._state = state
 
     @property
@@ -42,11 +44,22 @@ class Keeping:
         learner = self.learner
         tensors = learner.tensors()
         tensors["streams"] = {**tensors["streams"], "order": self.order.began}
-        state = {"place": self.order.place, "meters": learner.meters.state(), **self._state()}
+        state = {"place": self.order.place, "meters": learner.meters.state(), "best": self.best,
+                 **self._state()}
+        pinned = () if self.best is None else (self.best[0],)
         path = checkpoints.save(folder or self.folder, learner.step, tensors, state,
-                                learner.config.train.keep)
+                                learner.config.train.keep, pinned)
         self.step = learner.step
+        if self.best is not None and self.best[0] == learner.step:  # now that it is there
+            runs.record_best(folder or self.folder, *self.best)
         return path
+
+    def heed(self, distance: float | None) -> bool:
+        """Look at a Fréchet distance of the weights as they stand; return whether it is best."""
+        if distance is None or (self.best is not None and distance >= self.best[1]):
+            return False
+        self.best = self.learner.step, distance
+        return True
 
     def at_once(self) -> None:
         """Save without waiting; where the run's folder refuses, into a new run beside the others.
@@ -95,6 +108,9 @@ class Keeping:
         self.learner.meters.restore(kept.state["meters"], self.learner.on)
         self.order.restore(began, int(kept.state["place"]))
         self.step = kept.step
+        if (best := kept.state.get("best")) is not None:
+            self.best = int(best[0]), float(best[1])
+            runs.record_best(self.folder, *self.best)
         return kept.state
 
     def roll_back(self) -> None:

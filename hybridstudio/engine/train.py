@@ -18,6 +18,7 @@ from hybridstudio.engine.feed import Feed, Order
 from hybridstudio.engine.judging import Judge, judge_of
 from hybridstudio.engine.keeping import Keeping
 from hybridstudio.engine.learner import Learner, parameters
+from hybridstudio.engine.livescore import LiveScore
 from hybridstudio.engine.pace import Pace
 from hybridstudio.engine.previewing import previewed
 from hybridstudio.errors import StudioError, UsageError
@@ -27,6 +28,7 @@ from hybridstudio.messages import (
     Notice,
     Progress,
     Resume,
+    Scored,
     Started,
     Train,
 )
@@ -49,7 +51,7 @@ def train(request: Train) -> Iterator[Event]:
     config, on = borrowing.filled(config), runtime.device(request.device)
     learner = Learner(config, on, borrowing.lender(config, on))
     judge = yield from judge_of(learner, paths.data_root(request.data_root))
-    session = Session(learner, dataset, request.out, request.budget, judge)
+    session = Session(learner, dataset, request.out, request, judge)
     runs.create(request.out, config)
     with runs.lock(request.out):
         yield from session.run("started")
@@ -71,23 +73,24 @@ def resume(request: Resume) -> Iterator[Event]:
         dataset = yield from data.load(config.data, paths.data_root(request.data_root))
         learner = Learner(config, runtime.device(request.device))
         judge = yield from judge_of(learner, paths.data_root(request.data_root))
-        yield from Session(learner, dataset, run.path, request.budget, judge).run("resumed")
+        yield from Session(learner, dataset, run.path, request, judge).run("resumed")
 
 
 class Session:
     """One sitting of a training: from its start or resumption until it ends or is stopped."""
 
     def __init__(self, learner: Learner, dataset: data.Dataset, folder: Path,
-                 budget: float | None, judge: Judge | None = None) -> None:
+                 request: Train | Resume, judge: Judge | None) -> None:
         self.learner, self.folder, self.judge = learner, folder, judge
-        self.pace = Pace(budget)
+        self.pace = Pace(request.budget)
+        self.live = LiveScore(learner, folder, request.data_root, self.pace)
         self.config = learner.config.train
         self.order = Order(len(dataset.images), self.config.batch_size, learner.streams["data"])
         self.feed = Feed(dataset, learner.on, flip=learner.config.data.flip,
                          labels=learner.config.model.learns_labels)
         self.kept = Keeping(learner, self.order, folder, self._state)
         self.first_step = 0
-        self.is_due = False  # a point of the curves waits for the judge
+        self.is_due = False  # a point of the curves waits for what is measured
         self.rollbacks = 0
         self.losses: dict[str, float] = {}
         self._listened = 0.0
@@ -140,8 +143,8 @@ class Session:
         learner, config = self.learner, self.config
         if learner.step == 0:
             yield from self._preview()
-        if self.is_due and self.judge is not None:
-            yield from self._judged()
+        if self.is_due:
+            yield from self._measured()
         while learner.step < config.steps:
             if self.pace.is_over:
                 return "budget"
@@ -158,25 +161,44 @@ class Session:
             batch = self.feed.batch(self.order.next(), learner.streams["augment"])
             learner.learn(batch, self.pace.share(learner.step, config.steps), only)
         self.is_due = learner.step % config.log_every == 0 or only is not None
-        is_judged = self.judge is not None and learner.step % config.preview_every == 0
-        notices = self._log_point() if self.is_due and not is_judged else []
+        is_measured = self._is_judged or self.live.is_due
+        notices = self._log_point() if self.is_due and not is_measured else []
         self.pace.stepped(time.perf_counter() - began - waited.seconds)
         yield from notices
-        if is_judged:
-            yield from self._judged()
+        if is_measured:
+            yield from self._measured()
         if learner.step % config.preview_every == 0:
             yield from self._preview()
-        if learner.step % config.save_every == 0:
+        if learner.step % config.save_every == 0 and self.kept.is_due:
             yield from self._save()
         yield self._progress()
 
-    def _judged(self) -> Iterator[Event]:
-        """Judge the weights on held-out pictures, then log the point that waited for it."""
-        assert self.judge is not None
+    @property
+    def _is_judged(self) -> bool:
+        """Whether the weights are judged on held-out pictures at this step."""
+        return self.judge is not None and self.learner.step % self.config.preview_every == 0
+
+    def _measured(self) -> Iterator[Event]:
+        """Judge and score the weights, log the point that waited for it, and keep the best."""
         self.is_due = True  # whoever stops here goes on with this
-        for _ in self.judge.judge():
-            yield self._progress()
-        yield from self._log_point()
+        step, scored = self.learner.step, None
+        if self._is_judged and self.judge is not None:
+            for _ in self.judge.judge():
+                yield self._progress()
+        if self.live.is_due:
+            for told in self.live.score():
+                if isinstance(told, Notice):
+                    self._mark("notice", what=told.what, why=told.why, fix=told.fix)
+                scored = told if isinstance(told, Scored) else None
+                yield told if isinstance(told, Notice) else self._progress()
+        notices = self._log_point()
+        is_best = (scored is not None and self.learner.step == step  # not rolled back
+                   and self.kept.heed(self.live.distance))
+        yield from notices
+        if scored is not None:
+            yield scored
+        if is_best:
+            yield from self._save()
 
     def _progress(self) -> Progress:
         return self.pace.progress(self.learner.step, self.config.steps, self.losses,
@@ -191,6 +213,8 @@ class Session:
         if self.judge is not None:
             self.losses |= self.judge.told
             self.judge.told = {}
+        self.losses |= self.live.values
+        self.live.values = {}
         done = self._progress()
         rates = {"images_per_second": round(done.rate * self.config.batch_size, 2),
                  "memory": done.memory}

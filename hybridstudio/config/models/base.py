@@ -110,7 +110,8 @@ class ModelSection(Section):
 
     def idle(self) -> tuple[str, ...]:
         """Return the beginnings of the paths that mean nothing now, as in a part that is taken."""
-        return tuple(f"model.{part}." for part in self.borrows())
+        drawing = () if self.samplers else ("train.score_",)
+        return (*(f"model.{part}." for part in self.borrows()), *drawing)
 
     def problems(self, data: DataConfig, shape: Shape | None,
                  train: TrainConfig) -> Iterator[Problem]:
