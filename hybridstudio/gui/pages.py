@@ -6,8 +6,10 @@ from hybridstudio.gui.anatomy import Panel
 from hybridstudio.gui.panels.compare import ComparePanel
 from hybridstudio.gui.panels.data import DataPanel
 from hybridstudio.gui.panels.denoise import DenoisePanel
+from hybridstudio.gui.panels.latent import LatentPanel
 from hybridstudio.gui.panels.setup import SetupPanel
 from hybridstudio.gui.panels.train import TrainPanel
+from hybridstudio.gui.panels.trilemma import TrilemmaPanel
 from hybridstudio.gui.panels.welcome import WelcomePanel
 from hybridstudio.gui.views import Views
 from hybridstudio.messages import (
@@ -20,6 +22,7 @@ from hybridstudio.messages import (
     Encode,
     Fields,
     Noise,
+    Place,
     Probe,
     Race,
     Score,
@@ -35,6 +38,8 @@ PANELS: dict[str, type[Panel]] = {
     "setup": SetupPanel,
     "train": TrainPanel,
     "denoise": DenoisePanel,
+    "latent": LatentPanel,
+    "trilemma": TrilemmaPanel,
     "compare": ComparePanel,
     "data": DataPanel,
 }
@@ -50,6 +55,7 @@ WORK: dict[type, str] = {
     Sheets: "interactive",
     Encode: "finding",
     Directions: "finding",
+    Place: "placing",
     Score: "scoring",
     Sweep: "scoring",
     Browse: "looking",

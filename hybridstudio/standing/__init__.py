@@ -33,6 +33,7 @@ from hybridstudio.standing.dots import (
     everyone,
     figure_of,
     figure_told,
+    knobs,
     name_of,
     of_run,
     of_runs,
@@ -44,22 +45,26 @@ from hybridstudio.standing.published import over, published, why_none
 from hybridstudio.standing.svg import colours, sheet
 from hybridstudio.standing.sweeping import (
     again,
+    at_step,
     axes,
-    knobs,
     plan,
     repeatable,
     request,
     seconds,
+    with_eta,
+    with_guidance,
     with_knob,
+    with_nfe,
     with_sampler,
 )
 from hybridstudio.standing.triangle import Scales, Wants, place, scales
 
 __all__ = [
     "FIGURES", "Board", "Cost", "Dot", "Drawn", "Figure", "Ghost", "Ground", "Machine",
-    "Scales", "Scene", "Wants", "Way", "again", "axes", "boards", "cautions", "colours",
-    "comparable", "curves", "dot_of", "everyone", "figure_of", "figure_told", "front", "knobs",
-    "machine_of", "milliseconds", "name_of", "newest", "of_run", "of_runs", "over", "pareto",
-    "place", "plan", "published", "repeatable", "request", "scales", "seconds", "sheet",
-    "stand", "triangle", "way_of", "why_none", "why_not", "with_knob", "with_sampler",
+    "Scales", "Scene", "Wants", "Way", "again", "at_step", "axes", "boards", "cautions",
+    "colours", "comparable", "curves", "dot_of", "everyone", "figure_of", "figure_told",
+    "front", "knobs", "machine_of", "milliseconds", "name_of", "newest", "of_run", "of_runs",
+    "over", "pareto", "place", "plan", "published", "repeatable", "request", "scales",
+    "seconds", "sheet", "stand", "triangle", "way_of", "why_none", "why_not", "with_eta",
+    "with_guidance", "with_knob", "with_nfe", "with_sampler",
 ]

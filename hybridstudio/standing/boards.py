@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from hybridstudio.standing.dots import Dot, Ground, Machine
@@ -47,13 +47,20 @@ def boards(dots: Iterable[Dot]) -> list[Board]:
 
 
 def newest(dots: Iterable[Dot]) -> list[Dot]:
-    """Keep the newest score of each way on each ground, the last where they are of one time."""
+    """Keep one score of each way on each ground: of the latest training step, then the newest.
+
+    Where the user measured a model that ships, that counts, not what it came with.
+    """
     kept: dict[tuple[object, ...], Dot] = {}
     for dot in dots:
-        key = (dot.way, dot.ground, dot.machine and dot.machine.by, dot.distance is None)
-        if key not in kept or kept[key].when <= dot.when:
+        key = (replace(dot.way, step=None), dot.ground, dot.distance is None)
+        if key not in kept or _age(kept[key]) <= _age(dot):
             kept[key] = dot
     return list(kept.values())
+
+
+def _age(dot: Dot) -> tuple[int, bool, str]:
+    return dot.way.step or 0, dot.machine is not None and not dot.machine.by, dot.when
 
 
 def why_not(dot: Dot, ground: Ground) -> str:

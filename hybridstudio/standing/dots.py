@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hybridstudio import paths, runs
+from hybridstudio.config import Knob
 from hybridstudio.errors import StudioError
 from hybridstudio.runs import Run
 from hybridstudio.telling import number
@@ -37,12 +38,17 @@ class Machine(NamedTuple):
     system: str
     cores: int
     device: str
+    threads: int = 0
     by: str = ""
 
     def told(self) -> str:
         """Tell it in a few words."""
+        if not self.cores:  # of a published result
+            return self.processor
         by = f", measured by {self.by}" if self.by else ""
-        return f"{self.device}, {self.cores} cores, {self.processor} {self.system}{by}"
+        threads = f", {self.threads} thread{'s' if self.threads != 1 else ''}"
+        return (f"{self.device}{threads if self.threads else ''}, {self.cores} cores, "
+                f"{self.processor} {self.system}{by}")
 
     @property
     def is_here(self) -> bool:
@@ -240,13 +246,19 @@ def way_of(run: Run, asked: Mapping[str, Any]) -> Way:
         value = asked.get(name)
         return (getattr(sample, name) if value is None else value) if means_something else None
 
-    knobs = {knob.name: knob.default for knob in model.knobs()} | dict(asked.get("knobs") or {})
+    said_knobs = asked.get("knobs") or {}
     return Way(run.path, sampler, int(asked.get("nfe") or config.nfe),
                said("eta", sampler == "ddim" and "ddim" in model.samplers),
                said("guidance", model.guided and model.learns_labels),
-               tuple(sorted((name, float(value)) for name, value in knobs.items()
-                            if name != "compare")),  # what is shown beside changes no picture
+               tuple(sorted((knob.name, float(said_knobs.get(knob.name, knob.default)))
+                            for knob in knobs(run))),
                asked.get("step"), asked.get("weights") or "ema")
+
+
+def knobs(run: Run) -> tuple[Knob, ...]:
+    """Return the knobs that change what is drawn; what is shown beside, or needs more, does not."""
+    return tuple(knob for knob in run.config.model.knobs()
+                 if knob.name != "compare" and not knob.needs)
 
 
 def _way(record: Mapping[str, Any], run: Run) -> Way:
@@ -262,4 +274,5 @@ def _machine(record: Mapping[str, Any], run: Run) -> Machine | None:
         return None
     by = MAKER if run.shipped and "model" not in record else ""
     return Machine(str(told.get("processor", "")), str(told.get("system", "")),
-                   int(told.get("cores", 0)), str(told.get("device", "")), by)
+                   int(told.get("cores", 0)), str(told.get("device", "")),
+                   int(told.get("threads", 0)), by)

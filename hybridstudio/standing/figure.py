@@ -55,7 +55,7 @@ class Disc(NamedTuple):
 
 
 class Words(NamedTuple):
-    """A line of words; `anchor` is start, middle or end of it, `turned` reads upwards."""
+    """A line of words; `anchor` is its start, middle or end, `is_clear` keeps lines off it."""
 
     at: Place
     text: str
@@ -63,7 +63,7 @@ class Words(NamedTuple):
     anchor: str = "start"
     size: float = SIZE
     is_bold: bool = False
-    is_turned: bool = False
+    is_clear: bool = False
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -118,12 +118,13 @@ class Drawn:
         Words that must stand are put right of the dot at the worst; others are left out.
         """
         x, y = at
-        away = RADIUS + 4
+        away = RADIUS + 6
         tries = [Words((x + away, y + 4), text, ink, "start", size),
                  Words((x - away, y + 4), text, ink, "end", size),
                  Words((x, y - away - 2), text, ink, "middle", size),
                  Words((x, y + away + size - 2), text, ink, "middle", size)]
-        tries = [each for each in tries if room[0] <= each.box[0] and each.box[2] <= room[1]]
+        tries = [each._replace(is_clear=True) for each in tries
+                 if room[0] <= each.box[0] and each.box[2] <= room[1]]
         boxes = self.taken()
         free = next((each for each in tries if not any(_cross(each.box, box) for box in boxes)),
                     None)

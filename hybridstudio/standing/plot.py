@@ -116,9 +116,9 @@ def _frame(scene: Scene, axes: Axes) -> list[Shape]:
         found += [Stroke(((x, axes.top), (x, axes.bottom)), "line"),
                   Words((x, axes.bottom + 16), number(tick), "muted", "middle")]
     name = (scene.dots or scene.overlay)[0].distance_name if scene.dots or scene.overlay else ""
-    found += [Words((axes.left - 44, TOP - 22), f"{name} ↓ better", "muted"),
+    found += [Words((axes.left - 44, TOP - 22), f"{name} (↓ better)", "muted"),
               Words(((axes.left + axes.right) / 2, axes.bottom + 34),
-                    f"← faster   {COSTS[scene.cost]}", "muted", "middle")]
+                    f"{COSTS[scene.cost]} (← faster)", "muted", "middle")]
     if axes.real is not None:
         y = axes.y(axes.real)
         found += [Stroke(((axes.left, y), (axes.right, y)), "good", 1.5, True),
@@ -161,7 +161,8 @@ def _ghost(scene: Scene, axes: Axes, drawn: Drawn) -> None:
                                  is_faint=True))
         return
     drawn.shapes += [Stroke(((x, axes.top), (x, axes.bottom)), "text", 1.0, True),
-                     Words((x, axes.top - 6), "not measured", "text", "middle")]
+                     Words((min(x, axes.right - 40), axes.top + 14), "not measured",
+                           anchor="middle", is_clear=True)]
 
 
 def _names(scene: Scene, axes: Axes, drawn: Drawn) -> None:

@@ -42,7 +42,7 @@ def why_none(board: Board) -> str:
 
 
 def _board(table: dict[str, Any]) -> Board:
-    machine = Machine(table["machine"], "", 0, "cuda", table["source"]) if (
+    machine = Machine(table["machine"], "", 0, "", 0, table["source"]) if (
         "machine" in table) else None
     ground = Ground(table["data"], table["title"], "", INCEPTION, "", int(table.get("n", 0)))
     dots = tuple(dot for row in table["row"] for dot in _dots(row, table, ground, machine))

@@ -55,6 +55,8 @@ def _shape(shape: Shape) -> str:
 
 def _words(words: Words) -> str:
     bold = ' font-weight="600"' if words.is_bold else ""
+    if words.is_clear:
+        bold += f' paint-order="stroke" stroke="{ROLES["canvas"]}" stroke-width="4"'
     return (f'<text x="{words.at[0]:.1f}" y="{words.at[1]:.1f}" font-size="{words.size:g}" '
             f'text-anchor="{words.anchor}" fill="{_ink(words.ink)}"{bold}>'
             f"{escape(words.text)}</text>")

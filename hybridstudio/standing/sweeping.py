@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from hybridstudio.commands import repeated
-from hybridstudio.config import Knob
 from hybridstudio.errors import StudioError
 from hybridstudio.messages import Score
 from hybridstudio.runs import Run
 from hybridstudio.standing.between import milliseconds
 from hybridstudio.standing.boards import Board
-from hybridstudio.standing.dots import Dot, Way, way_of
+from hybridstudio.standing.dots import Dot, Way, knobs, way_of
 
 METRICS = ("fid", "prdc", "classes")  # what a dot needs, and which classes were drawn
 ROUND = (1, 2, 5)  # evaluations of each decade that are tried
@@ -35,11 +34,6 @@ def axes(run: Run) -> dict[str, str]:
     if "ddim" in model.samplers:
         found["eta"] = "Noise η"
     return found
-
-
-def knobs(run: Run) -> tuple[Knob, ...]:
-    """Return the knobs that change what is drawn; what is shown beside does not."""
-    return tuple(knob for knob in run.config.model.knobs() if knob.name != "compare")
 
 
 def plan(run: Run, way: Way, axis: str) -> list[Way]:
@@ -69,6 +63,26 @@ def with_sampler(run: Run, way: Way, sampler: str) -> Way:
 def with_knob(way: Way, name: str, value: float) -> Way:
     """Return a way with another value of a knob."""
     return replace(way, knobs=tuple(sorted({**dict(way.knobs), name: value}.items())))
+
+
+def at_step(way: Way, step: int | None) -> Way:
+    """Return a way from the weights of another training step."""
+    return replace(way, step=step)
+
+
+def with_nfe(way: Way, value: float) -> Way:
+    """Return a way with other evaluations."""
+    return replace(way, nfe=round(value))
+
+
+def with_eta(way: Way, value: float) -> Way:
+    """Return a way with another η."""
+    return replace(way, eta=value)
+
+
+def with_guidance(way: Way, value: float) -> Way:
+    """Return a way with another strength of guidance."""
+    return replace(way, guidance=value)
 
 
 def request(run: Run, way: Way, board: Board | None, count: int,

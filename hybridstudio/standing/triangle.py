@@ -15,6 +15,7 @@ from hybridstudio.standing.dots import Dot, Figure
 from hybridstudio.telling import number
 
 SLOWER = 1000.0  # times, from the fastest to where speed is 0: a diffusion of 1,000 evaluations
+SHARPNESS = 3  # with the cube of how far a want is had: near equals stand apart
 PUBLISHED = (1.0, 500.0)  # distances at which quality is 1 and 0 where no anchors are told
 CORNERS = {"quality": (0.5, 0.0), "coverage": (0.0, 1.0), "speed": (1.0, 1.0)}  # y grows downwards
 
@@ -84,13 +85,13 @@ def scales(dots: Sequence[Dot], kind: Cost) -> Scales:
 def place(wants: Wants) -> tuple[float, float] | None:
     """Return where a dot stands in the triangle, x and y from 0 to 1, y downwards.
 
-    Each corner pulls as strongly as its want is had, so that who has one alone stands in its
+    Each corner pulls the stronger the more its want is had, so that who has one alone stands in its
     corner, who lacks one stands on the opposite side, and who has all alike in the middle.
     """
-    if None in wants or not sum(value or 0.0 for value in wants):
+    strengths = [(value or 0.0)**SHARPNESS for value in wants]
+    if None in wants or not (total := sum(strengths)):
         return None
-    total = sum(value or 0.0 for value in wants)
-    pulls = [(value or 0.0) / total for value in wants]
+    pulls = [strength / total for strength in strengths]
     return (sum(pull * x for pull, (x, _) in zip(pulls, CORNERS.values(), strict=True)),
             sum(pull * y for pull, (_, y) in zip(pulls, CORNERS.values(), strict=True)))
 
