@@ -35,7 +35,8 @@ from hybridstudio.messages import (
 
 def test_every_page_is_there_with_a_name_and_a_sentence(window):
     assert list(window.panels) == list(PANELS) == [
-        "welcome", "setup", "train", "denoise", "trilemma", "compare", "data"]
+        "welcome", "setup", "train", "denoise", "latent", "trilemma", "compare",
+        "data"]
     for place, panel in enumerate(window.panels.values()):
         assert window.tabs.tabText(place) == panel.TITLE
         assert panel.SAYS.endswith(".")

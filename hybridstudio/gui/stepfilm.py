@@ -1,0 +1,107 @@
+"""Going through the checkpoints of a run: how what is shown looked while it was being learned."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+
+from hybridstudio.gui import theme
+from hybridstudio.gui.buttons import flat
+from hybridstudio.gui.theme import GRID
+
+EVERY = 500  # ms between two checkpoints while playing, at least
+
+
+class StepFilm(QWidget):
+    """A slider over checkpoints with Play; `chosen` tells a step, None is the newest.
+
+    Play waits at each checkpoint until `drawn` says that it was drawn. Other words stand beside in
+    `words`.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._steps: tuple[int, ...] = ()
+        self._is_drawn = True
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setAccessibleName("Checkpoint")
+        self.slider.setToolTip("The same codes at other moments of the training")
+        self.slider.valueChanged.connect(self._on_moved)
+        self.play = flat("play", "Play through the training", self.toggle)
+        self.says = theme.say(QLabel(), "number")
+        self._timer = QTimer(self, interval=EVERY)
+        self._timer.timeout.connect(self._next)
+        self._row = QWidget()
+        row = QHBoxLayout(self._row)
+        row.setContentsMargins(0, 0, 0, 0)
+        for widget, stretch in ((self.play, 0), (self.slider, 1), (self.says, 0)):
+            row.addWidget(widget, stretch)
+        self.words = QHBoxLayout()
+        self.words.setSpacing(GRID)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GRID, 0, GRID, 0)
+        column.setSpacing(0)
+        column.addWidget(self._row)
+        column.addLayout(self.words)
+        self.show_steps((), None)
+
+    def show_steps(self, steps: tuple[int, ...], step: int | None) -> None:
+        """Offer checkpoints; the last place is the newest, whichever that is."""
+        self._steps = steps
+        with QSignalBlocker(self.slider):
+            self.slider.setMaximum(max(0, len(steps) - 1))
+        self._row.setVisible(len(steps) > 1)
+        if len(steps) < 2:
+            self.stop()
+        self.show_step(step)
+
+    def show_step(self, step: int | None) -> None:
+        """Show which checkpoint draws, without telling."""
+        place = self._steps.index(step) if step in self._steps else len(self._steps) - 1
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(max(0, place))
+        self.says.setText(f"step {self._steps[place]:,}" if self._steps else "")
+
+    def drawn(self, step: int | None) -> None:
+        """Take note that what is shown was drawn with a checkpoint."""
+        self._is_drawn = step == self._chosen()
+
+    def toggle(self) -> None:
+        """Play from the beginning when at the end, or pause."""
+        if self._timer.isActive():
+            self.stop()
+            return
+        self._timer.start()
+        theme.set_icon(self.play, "pause")
+        if self.slider.value() == self.slider.maximum():
+            self.slider.setValue(0)
+
+    def stop(self) -> None:
+        """Stop playing."""
+        self._timer.stop()
+        theme.set_icon(self.play, "play")
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Play for nobody but those who look."""
+        self.stop()
+        super().hideEvent(event)
+
+    def _chosen(self) -> int | None:
+        place = self.slider.value()
+        return None if place >= len(self._steps) - 1 else self._steps[place]
+
+    def _on_moved(self, place: int) -> None:
+        self._is_drawn = False
+        self.says.setText(f"step {self._steps[place]:,}")
+        self.chosen.emit(self._chosen())
+
+    def _next(self) -> None:
+        if not self._is_drawn:
+            return
+        if self.slider.value() >= self.slider.maximum():
+            self.stop()
+        else:
+            self.slider.setValue(self.slider.value() + 1)
