@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QStackedWidget,
     QVBoxLayout,
@@ -71,6 +72,7 @@ class RunSheet(QWidget):
         name.setTextFormat(Qt.TextFormat.PlainText)
         name.setToolTip(str(subject.path))
         self.cost = theme.say(QLabel(), "muted")
+        self.cost.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.sheet, self.cloud = ImageSheet(), Cloud()
         self.sheet.setAccessibleName(f"What {subject.name} drew")
         self._pages = QStackedWidget()
@@ -80,8 +82,7 @@ class RunSheet(QWidget):
         head.setSpacing(GRID)
         head.addWidget(self._mark)
         head.addWidget(name)
-        head.addWidget(self.cost)
-        head.addStretch(1)
+        head.addWidget(self.cost, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID // 2)
@@ -106,6 +107,7 @@ class RunSheet(QWidget):
             self.sheet.set_images(sheet.images)
         nfe = "1 evaluation" if sheet.nfe == 1 else f"{sheet.nfe:,} evaluations"
         self.cost.setText(f"{nfe}, {number(sheet.ms_per_image)} ms each")
+        self.cost.setToolTip(self.cost.text())
 
 
 class CompareSheets(QWidget):

@@ -12,6 +12,7 @@ from hybridstudio.comparison import Subject, differences, facts
 from hybridstudio.comparison.differences import MISSING
 from hybridstudio.gui import runcolours, theme
 
+MOST_NARROW, MOST_NAMES = 116, 190  # pixels of a run's column, of the names of settings
 ALIKE = "These runs were set up alike"
 
 
@@ -55,7 +56,8 @@ class CompareTable(QTableWidget):
         self.setHorizontalHeaderItem(len(subjects) + 1, QTableWidgetItem("Default"))
         self._add_heading("Runs")
         for fact in facts(subjects):
-            self._add(fact.name, fact.says, [(text, text == MISSING) for text in fact.values])
+            if fact.name != "Networks":  # too many words for a cell
+                self._add(fact.name, fact.says, [(text, text == MISSING) for text in fact.values])
         self._add_differences()
         self._set_widths()
         bar.setValue(place)
@@ -111,8 +113,10 @@ class CompareTable(QTableWidget):
     def _set_widths(self) -> None:
         head = self.horizontalHeader()
         head.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        head.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        head.setMinimumSectionSize(80)
+        head.setMinimumSectionSize(MOST_NARROW)
+        head.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
+        self.resizeColumnToContents(0)
+        self.setColumnWidth(0, min(MOST_NAMES, self.columnWidth(0)))
         self.resizeRowsToContents()
 
     def resizeEvent(self, event: object) -> None:
