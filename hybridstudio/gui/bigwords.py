@@ -26,8 +26,8 @@ def line(found: Reverse, steps: int, t: int) -> str:
     if count > 1:
         choice = (f"Its mean is a {then} that little of {now} came from: <b>a mean cannot choose, "
                   "a GAN can.</b>")
-    return (f"<b>A Gaussian will not do.</b> Of {telling.number(steps)} step"
-            f"{'' if steps == 1 else 's'} this one is so large that <i>q</i>({then} | {now}) "
+    step = "The only step" if steps == 1 else f"This one of {telling.number(steps)} steps"
+    return (f"<b>A Gaussian will not do.</b> {step} is too large: <i>q</i>({then} | {now}) "
             f"{shape}. The best Gaussian misses {miss}. {ddpm} {choice}")
 
 

@@ -216,10 +216,11 @@ class BigStepsPanel(Panel):
         price = self.line.price
         total, largest = (price.at(self.line.steps, kind) for kind in ("total", "largest"))
         rows = [("True way back", TRUE, f"± {found.variance**0.5:.3f}"),
-                ("Best Gaussian misses", BEST, _nats(found.best)),
-                ("DDPM's Gaussian misses", DDPM, _nats(found.fixed)),
-                ("Largest step misses", None, _nats(largest)),
-                (f"All {self.line.steps:,} steps miss", None, _nats(total))]
+                ("Missed, in nats", None, ""),
+                ("by the best Gaussian", BEST, _nats(found.best)),
+                ("by DDPM's Gaussian", DDPM, _nats(found.fixed)),
+                ("in the largest step", None, _nats(largest)),
+                (f"in all {self.line.steps:,} steps", None, _nats(total))]
         series = theme.palette().series
         lines = "".join(
             f"<tr><td style='color:{'transparent' if ink is None else series[ink]}'>■&nbsp;</td>"
@@ -318,8 +319,8 @@ class BigStepsPanel(Panel):
         blocker = QSignalBlocker(self.frame)
         self.frame.setRange(0, told.last)
         del blocker
-        whose = "its diffusion" if self._beside == run.name else self._beside
-        self.view.show_chances(told, f"the mean that {whose} sees")
+        self.view.show_chances(told, "its diffusion's mean" if self._beside == run.name else
+                               f"{self._beside}: one mean")
         self.words.setText(bigwords.chances(told, run, self._beside))
         self.readout.setText(f"t = {round(told.t):,} of {run.config.model.levels:,}  ·  σ = "
                              f"{told.noise:.2f}  ·  spread {told.spread:.3f}")
@@ -351,7 +352,7 @@ class BigStepsPanel(Panel):
 def _nats(value: float | None) -> str:
     if value is None:
         return "…"
-    return "∞" if math.isinf(value) else f"{telling.number(round(value, 5))} nats"
+    return telling.number(round(value, 6))
 
 
 if __name__ == "__main__":
