@@ -10,31 +10,39 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from hybridstudio.engine.chances import chances
+from hybridstudio.engine.directions import directions
 from hybridstudio.engine.draw import draw
 from hybridstudio.engine.fields import fields
+from hybridstudio.engine.finding import encode
 from hybridstudio.engine.latent import decode, place
 from hybridstudio.engine.look import augment, browse, noise
 from hybridstudio.engine.probe import probe
 from hybridstudio.engine.race import race
+from hybridstudio.engine.repeating import repeat
 from hybridstudio.engine.score import score
 from hybridstudio.engine.sheets import sheets
+from hybridstudio.engine.sweep import sweep
 from hybridstudio.engine.train import resume, train
 from hybridstudio.messages import (
     Augment,
     Browse,
     Chances,
     Decode,
+    Directions,
     Draw,
+    Encode,
     Event,
     Fields,
     Noise,
     Place,
     Probe,
     Race,
+    Repeat,
     Request,
     Resume,
     Score,
     Sheets,
+    Sweep,
     Train,
 )
 
@@ -42,10 +50,11 @@ __all__ = ["run"]
 
 _WORK: dict[type, Callable[[Any], Iterator[Event]]] = {
     Train: train, Resume: resume, Draw: draw, Browse: browse, Noise: noise, Augment: augment,
-    Probe: probe, Score: score,
+    Probe: probe, Score: score, Sweep: sweep, Repeat: repeat,
     Sheets: sheets, Chances: chances, Fields: fields,
     Race: race,
     Decode: decode, Place: place,
+    Encode: encode, Directions: directions,
 }
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -30,9 +31,12 @@ from hybridstudio.messages import (
     Draw,
     Encoded,
     Event,
+    Notice,
     Place,
     Progress,
     Started,
+    Step,
+    Weights,
 )
 
 # Codes are drawn so many at a time, the last few filled up: kernels choose their order of summing
@@ -42,20 +46,45 @@ AT_ONCE, POINTS_AT_ONCE = 16, 1024
 T = TypeVar("T")
 
 
+class Asked(Protocol):
+    """What says whose networks are meant."""
+
+    @property
+    def weights(self) -> Weights:
+        """The moving average, or the weights as trained."""
+
+    @property
+    def step(self) -> Step:
+        """Whose checkpoint."""
+
+
 @dataclass(frozen=True)
 class Way:
-    """How codes become pictures: the networks, the plan, the space, and the arithmetic."""
+    """How codes become pictures: the networks, the plan, the space, and the arithmetic.
+
+    `before` is the space that it follows, if any; `classes` counts those that were learned.
+    """
 
     family: Family
     plan: DrawPlan
     space: Space
     on: torch.device
     dtype: torch.dtype
+    before: Space | None = None
+    classes: int = 0
 
     @property
     def at_once(self) -> int:
         """How many codes are drawn together."""
         return POINTS_AT_ONCE if self.plan.shape.is_points else AT_ONCE
+
+
+def way_of(config: RunConfig, family: Family, plan: DrawPlan, space: Space,
+           on: torch.device) -> Way:
+    """Return how a run's codes become pictures."""
+    return Way(family, plan, space, on, runtime.precision(config.train, on),
+               space_of(config, space.follows) if space.follows else None,
+               len(config.data.classes) if config.model.learns_labels else 0)
 
 
 def decode(request: Decode) -> Iterator[Event]:
@@ -81,7 +110,7 @@ def decode(request: Decode) -> Iterator[Event]:
             labels = None if shares is None else shares.to(on)
             for nfe in stages:
                 began = time.perf_counter()
-                way = Way(family, replace(plan, nfe=nfe), space, on, dtype)
+                way = way_of(run.config, family, replace(plan, nfe=nfe), space, on)
                 x, spent = yield from pictures_of(way, codes, labels)
                 seconds = time.perf_counter() - began
                 whole = decoded(x, nfe < plan.nfe, seconds, spent)
@@ -106,13 +135,12 @@ def place(request: Place) -> Iterator[Event]:
     shares, told = told_classes(run.config, request.mix, (), len(request.codes))
     plan = plan_of(run.config, None, None, request.knobs, problems + told)
     on = runtime.device(request.device)
-    dtype = runtime.precision(run.config.train, on)
     with lanes.interactive():
         family = yield from networks(run, request, on)
         was_training = family.training
         family.eval()
         try:
-            way = Way(family, plan, space, on, dtype)
+            way = way_of(run.config, family, plan, space, on)
             codes = torch.from_numpy(np.ascontiguousarray(request.codes, np.float32)).to(on)
             labels = None if shares is None else shares.to(on)
             found = carried(way, codes, labels)
@@ -125,6 +153,17 @@ def place(request: Place) -> Iterator[Event]:
 
 
 # --- drawing --------------------------------------------------------------------------------------
+
+
+def still(run: runs.Run, request: Asked, on: torch.device,
+          ) -> Generator[Notice, None, Family]:
+    """Return networks that no training changes meanwhile, for work that gives way to it."""
+    family = yield from networks(run, request, on)
+    learner = lanes.live.get(run.path.resolve())
+    if learner is None or request.step is not None:
+        return family
+    with lanes.interactive():
+        return copy.deepcopy(family).eval().requires_grad_(False)
 
 
 def pictures_of(way: Way, codes: Tensor, labels: Tensor | None,
@@ -160,6 +199,18 @@ def entered(way: Way, steps: Iterator[T]) -> Iterator[T]:
         if step is None:
             return
         yield step
+
+
+def computed(way: Way, work: Callable[[], T]) -> T:
+    """Compute something in the arithmetic of drawing, without gradients."""
+    with runtime.arithmetic(way.on, way.dtype), torch.inference_mode():
+        return work()
+
+
+def random_codes(way: Way, count: int, labels: Tensor | None, noise: torch.Generator) -> Tensor:
+    """Return codes (count, D) as pictures are drawn from them."""
+    normal = torch.randn(count, (way.before or way.space).dimensions, generator=noise).to(way.on)
+    return normal if way.before is None else carried(way, normal, labels)
 
 
 def carried(way: Way, codes: Tensor, labels: Tensor | None) -> Tensor:

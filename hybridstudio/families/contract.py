@@ -161,6 +161,10 @@ class Family(nn.Module):
         """Return the codes (N, D) that codes (N, E) of the space which `space` follows become."""
         raise _no_space()
 
+    def information(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return how much each dimension of a code tells of pictures, nats (N, D), for `kl`."""
+        raise _no_space()
+
     def entrance(self, space: str) -> Entrance:
         """Return what codes meet first, where the space has directions."""
         raise _no_space()

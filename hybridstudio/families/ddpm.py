@@ -35,7 +35,7 @@ from hybridstudio.nets.labels import with_any
 from hybridstudio.nets.mlp import PointNet
 from hybridstudio.nets.unet import UNet
 
-LEVELS_ASKED = (0.2, 0.35, 0.5, 0.65)  # shares of T at which classes are compared
+LEVELS_ASKED = (0.5, 0.6, 0.7, 0.8)  # shares of T at which classes are compared
 BANDS = 4  # parts of the noise levels whose losses are told apart
 MIN_SNR_GAMMA = 5.0  # Hang 2023
 WAVES = 3  # octaves in which the network for points sees where it is
@@ -241,10 +241,10 @@ class DDPM(Family):
             yield moment.x_t.flatten(1)
 
     def likeliest(self, images: Tensor) -> Tensor | None:
-        """Return the classes (N,) under which the noise in pictures is predicted best.
+        """Return the classes (N,) under which noised pictures are made out best.
 
         Li 2023 (Your diffusion model is secretly a zero-shot classifier), algorithm 1, with the
-        same few levels and noises for all classes.
+        same few levels and noises for all classes, and the error of x_0.
         """
         if not self.classes:
             return None
@@ -256,5 +256,5 @@ class DDPM(Family):
             x_t = self.schedule.q_sample(images, t, eps)
             for label in range(self.classes):
                 made = self.predictor(torch.full_like(t, label), 1.0)(x_t, t)
-                errors[label] += (made.eps - eps).square().flatten(1).mean(1)
+                errors[label] += (made.x0 - images).square().flatten(1).mean(1)
         return errors.argmin(0)

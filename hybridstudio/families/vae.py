@@ -192,6 +192,10 @@ class VAE(Family):
         mean, _ = self.encode(images, plan.labels)
         yield mean / (plan.knobs.get("temperature", 1.0) or 1.0)
 
+    def information(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the KL terms (N, latent) of pictures: what each dimension tells of them."""
+        return kl_terms(*self.encode(images, labels))
+
     def entrance(self, space: str) -> Entrance:
         """Return what the decoder first makes of a code."""
         return Entrance(self.decoder.entrance()[:, :self.config.latent], self.decoder.first)
