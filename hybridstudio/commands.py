@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import shlex
 import subprocess
@@ -15,8 +16,24 @@ import tomlkit
 from hybridstudio import paths, presets
 from hybridstudio.config import RunConfig, assignment, leaves, value_at
 from hybridstudio.errors import UsageError
-from hybridstudio.messages import Draw, Race, Request, Resume, Score, Sheets, Train
+from hybridstudio.messages import (
+    Draw,
+    Race,
+    Repeat,
+    Request,
+    Resume,
+    Score,
+    Sheets,
+    Sweep,
+    Train,
+)
 from hybridstudio.ways import Way, branch_words
+
+# What `score --sweep` varies beside the knobs of a model, and what each is where nothing is said.
+SWEPT: dict[str, Any] = {
+    "sampler": None, "nfe": None, "eta": None, "guidance": None, "step": None,
+    "count": Score.count, "seed": Score.seed, "weights": Score.weights,
+}
 
 
 def as_command(request: Request, *, out: str | None = None, image: str = "IMAGE.png",
@@ -60,6 +77,10 @@ def words_of(request: Request, *, out: str | None = None, image: str = "IMAGE.pn
             words = _score(request)
         case Race():
             words = _race(request, out)
+        case Sweep():
+            words = _sweep(request)
+        case Repeat():
+            words = _score(dataclasses.replace(repeated(request.record), source=request.source))
         case Sheets():
             words = _compare(request, out or "report.html")
         case _:
@@ -142,6 +163,28 @@ def _score(request: Score) -> list[str]:
     words += _option("--weights", request.weights if request.weights != "ema" else None)
     words += _option("--batch", request.batch if request.batch != Score.batch else None)
     return words + _device(request.device) + _option("--data-root", request.data_root)
+
+
+def _sweep(request: Sweep) -> list[str]:
+    """Write scorings that are every combination of some values; [] for any other set of them."""
+    ways = [{**{name: getattr(each, name) for name in SWEPT}, **each.knobs}
+            for each in request.scores]
+    if not ways or len({repr(dataclasses.replace(each, **SWEPT, knobs={}))
+                        for each in request.scores}) > 1 or len(set(map(tuple, ways))) > 1:
+        return []
+    values = {name: list(dict.fromkeys(way[name] for way in ways)) for name in ways[0]}
+    varied = {name: found for name, found in values.items() if len(found) > 1}
+    different = {tuple(way.values()) for way in ways}
+    if any(None in found for found in varied.values()) or (
+            math.prod(map(len, varied.values())) != len(different)):
+        return []
+    first = request.scores[0]
+    plain = {name: usual for name, usual in SWEPT.items() if name in varied}
+    knobs = {name: value for name, value in first.knobs.items() if name not in varied}
+    words = _score(dataclasses.replace(first, **plain, knobs=knobs))
+    for name, found in varied.items():
+        words += ["--sweep", f"{name}={','.join(map(str, found))}"]
+    return words + (["--again"] if request.again else [])
 
 
 def _compare(request: Sheets, out: str) -> list[str]:

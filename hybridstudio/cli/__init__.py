@@ -61,6 +61,7 @@ def main(words: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no ε shows a ?
+    words = score.numbered(words)
     screen = Screen.of(words)
     try:
         code = app(words, prog_name="hybridstudio", standalone_mode=False, obj=screen)

@@ -103,6 +103,7 @@ def _target(text: str) -> tuple[RunConfig, dict[str, Any]]:
     return run.config, {
         "run": str(run.path), "state": run.state, "step": run.step,
         "trained_for": duration(run.seconds), "checkpoints": list(run.checkpoints),
+        "best": run.best,
         "card": run.card}
 
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from hybridstudio import messages
+
+
+def step_of(text: str) -> int | str:
+    """Read a training step, or "best"; raises ValueError, which typer tells."""
+    if text.strip().lower() == "best":
+        return "best"
+    if (step := int(text)) < 0:
+        raise ValueError(f"{step} is below 0")
+    return step
+
 
 # `Screen.of` reads these two before typer does, so that even a mistyped command obeys them.
 Json = Annotated[bool, typer.Option(
@@ -45,8 +55,9 @@ Label = Annotated[str | None, typer.Option(
     metavar="L", help="The class to draw, by its index or its name.")]
 Weights = Annotated[messages.Weights, typer.Option(
     help="The moving average of the weights, or the weights as trained.")]
-Step = Annotated[int | None, typer.Option(
-    min=0, metavar="N", help="Draw from the checkpoint of this training step, not the newest.")]
+Step = Annotated[Any, typer.Option(
+    parser=step_of, metavar="N|best", help="Draw from the checkpoint of this training step, or "
+    "from the best by its score in training, not the newest.")]
 Batch = Annotated[int, typer.Option(
     min=1, metavar="N", help="Pictures drawn at a time; fewer need less memory.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from hybridstudio import runs
-from hybridstudio.cli import options, watch
+from hybridstudio.cli import options, scoreagain, watch
 from hybridstudio.cli.draw import read_knobs
-from hybridstudio.cli.screen import Screen, screen_of
+from hybridstudio.cli.scoretold import show
+from hybridstudio.cli.screen import screen_of
 from hybridstudio.errors import UsageError
-from hybridstudio.messages import Score, Scored
+from hybridstudio.messages import Score
 from hybridstudio.telling import duration, number
 
-NAMES = {
-    "kid": "kernel distance", "precision": "precision", "recall": "recall", "density": "density",
-    "coverage": "coverage", "is": "Inception score",
-}
 _STEP = re.compile(r"step-(\d{8,})")
 
 
@@ -50,6 +48,15 @@ def score(
     weights: options.Weights = "ema",
     step: options.Step = None,
     batch: options.Batch = Score.batch,
+    swept: Annotated[list[str] | None, typer.Option(
+        "--sweep", metavar="NAME=A,B,C", help="Score with each of these values, as nfe=4,8,20 or "
+        "sampler=ddim,dpm++2m; given more than once, with every combination. Ways that were scored "
+        "before are left out.")] = None,
+    again: Annotated[bool, typer.Option(
+        "--again", help="With --sweep: score what was scored before, too.")] = False,
+    repeat: Annotated[int | None, typer.Option(
+        min=1, metavar="[N]", help="Do the newest scoring of this run (or the N-th newest) once "
+        "more, and say whether the number comes out the same.")] = None,
     device: options.Device = "auto",
     data_root: options.DataRoot = None,
     json: options.Json = False,
@@ -58,13 +65,20 @@ def score(
     """Score pictures against a data set: distance, precision, coverage, modes and more."""
     screen = screen_of(context)
     path, own_step = _found(source)
+    if repeat is not None:
+        if swept:
+            raise UsageError("--repeat and --sweep do not go together", "one number is repeated",
+                             "leave one of them out")
+        return scoreagain.repeated(path, repeat, data_root, screen)
     chosen = None if metrics is None else tuple(
         name.strip().lower() for name in metrics.split(",") if name.strip())
     request = Score(
         path, data, count, features, chosen, split, sampler, nfe, eta, guidance,
         _knobs(knobs, path), seed, weights,
         own_step if step is None else step, batch, device, data_root)
-    watched = watch.run(request, screen, lambda event: _show(event, screen))
+    if swept:
+        return scoreagain.swept(request, swept, again, screen)
+    watched = watch.run(request, screen, lambda event: show(event, screen))
     if watched.done is None:
         screen.say("Cancelled", "bold")
         screen.result({"outcome": "cancelled"})
@@ -75,6 +89,12 @@ def score(
                f"{duration(result['seconds'])}{drawn}", "bold")
     screen.result(result)
     return 0
+
+
+def numbered(words: list[str]) -> list[str]:
+    """Return a command line in which --repeat without a number says 1."""
+    return [each for word, after in itertools.zip_longest(words, words[1:], fillvalue="")
+            for each in ((word, "1") if word == "--repeat" and not after.isdigit() else (word,))]
 
 
 def _found(text: str) -> tuple[Path, int | None]:
@@ -95,32 +115,3 @@ def _knobs(values: Sequence[str] | None, path: Path) -> dict[str, float]:
         raise UsageError(f"--knob {values[0]} means nothing for {path.name}",
                          "its pictures are drawn already", "leave it out, or score a run")
     return read_knobs(values, runs.read(path).config)
-
-
-def _show(event: object, screen: Screen) -> None:
-    """Print the scores as a table, and in words what is more than a number."""
-    if not isinstance(event, Scored) or screen.as_json:
-        return
-    figures = {name: told for name, told in event.scores.items() if _is_figure(told)}
-    names = {**NAMES, "frechet": event.distance}
-    screen.table(("score", "value", "95 %", "real", "noise"), [
-        [names.get(name, name), number(told["value"]),
-         f"{number(told['low'])} to {number(told['high'])}",
-         _maybe(told["floor"]), _maybe(told["ceiling"])] for name, told in figures.items()])
-    if found := event.scores.get("classes"):
-        screen.say(f"classes: {found['seen']} of {found['of']} drawn, "
-                   f"KL to the data {number(found['kl'])} nats")
-    if found := event.scores.get("modes"):
-        near = f", {found['near']:.1%} of the points near one" if "near" in found else ""
-        screen.say(f"modes: {found['found']:,} of {found['of']:,} found{near}, "
-                   f"KL {number(found['kl'])} nats")
-    if found := event.scores.get("memory"):
-        screen.say(f"copies of training pictures: {found['value']:.1%} of {found['count']:,}")
-
-
-def _is_figure(told: Mapping[str, Any]) -> bool:
-    return "ceiling" in told
-
-
-def _maybe(value: float | None) -> str:
-    return "" if value is None else number(value)

@@ -13,8 +13,8 @@ from hybridstudio.cli import options, watch
 from hybridstudio.cli.screen import Screen, screen_of
 from hybridstudio.cli.vary import train_all
 from hybridstudio.errors import UsageError
-from hybridstudio.messages import Resume, Train
-from hybridstudio.telling import duration
+from hybridstudio.messages import Resume, Scored, Train
+from hybridstudio.telling import duration, number
 from hybridstudio.variants import read_values, varied
 
 
@@ -106,7 +106,7 @@ def _refuse_a_run(folder: Path) -> None:
 
 
 def _followed(request: Train | Resume, folder: Path, screen: Screen) -> int:
-    watched = watch.run(request, screen)
+    watched = watch.run(request, screen, lambda event: _tell_score(event, screen))
     if watched.done is not None:
         result = dict(watched.done.result)
         end = {"finished": "Finished", "budget": "Time is up", "stopped": "Stopped"}
@@ -124,6 +124,18 @@ def _followed(request: Train | Resume, folder: Path, screen: Screen) -> int:
         _tell_how_to_go_on(folder, screen)
     screen.result({**result, "outcome": outcome})
     return watched.code
+
+
+def _tell_score(event: object, screen: Screen) -> None:
+    """Tell a live score in a line."""
+    if not isinstance(event, Scored) or "frechet" not in event.scores:
+        return
+    told = [f"{event.distance} {number(event.scores['frechet']['value'])}"]
+    if "coverage" in event.scores:
+        told.append(f"coverage {number(event.scores['coverage']['value'])}")
+    if found := event.scores.get("modes"):
+        told.append(f"modes {found['found']:,} of {found['of']:,}")
+    screen.say(f"scored step {event.step:,} · {' · '.join(told)} · {event.label}", "dim")
 
 
 def _summary(result: dict[str, object]) -> str:

@@ -25,15 +25,19 @@ from hybridstudio.scores.sets import Gatherer
 Result = dict[str, Any]  # what is told of a score, as its record and --json have it
 
 
-def score(request: Score) -> Iterator[Event]:
-    """Score pictures against a data set, telling how far it is, then the scores."""
+def score(request: Score, keeps: bool = True) -> Iterator[Event]:
+    """Score pictures against a data set, telling how far it is, then the scores.
+
+    With `keeps` the result is added to the run's scores.
+    """
     check(request)
     on = runtime.device(request.device)
     source = given(request, on)
     path = source.run.path if source.run else None
     yield Started(f"Scoring {source.name}", path, runtime.describe(on, torch.float32))
     result = yield from result_of(request, source, on)
-    yield from recorded(source, result)
+    if keeps:
+        yield from recorded(source, result)
     yield told(source, result)
     yield Done("finished", result)
 

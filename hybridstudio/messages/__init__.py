@@ -9,6 +9,7 @@ are shown as one picture of their cloud, with the points themselves beside it.
 from __future__ import annotations
 
 from hybridstudio.messages.comparing import (
+    Repeat,
     Sheet,
     Sheets,
     Sweep,
@@ -97,6 +98,7 @@ __all__ = [
     "Probed",
     "Progress",
     "Race",
+    "Repeat",
     "Request",
     "Resume",
     "Saved",
@@ -113,7 +115,7 @@ __all__ = [
 ]
 
 Request = (Train | Resume | Draw | Browse | Noise | Augment | Probe | Score | Race | Chances
-    | Fields | Decode | Encode | Place | Directions | Sweep | Sheets)
+    | Fields | Decode | Encode | Place | Directions | Sweep | Sheets | Repeat)
 
 Event = (Started | Progress | Preview | Frame | Browsed | Probed | Scored | Saved | Notice
     | Done | Lap | Chanced | Field | Decoded | Encoded | Directed | Sheet)

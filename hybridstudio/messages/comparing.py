@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hybridstudio.messages.requests import Score
 from hybridstudio.messages.words import Device, Images, Weights
@@ -11,9 +13,27 @@ from hybridstudio.messages.words import Device, Images, Weights
 
 @dataclass(frozen=True)
 class Sweep:
-    """Score in several ways, one after the other; each is told as its `Scored` when it is done."""
+    """Score in several ways, one after the other; each is told as its `Scored` when it is done.
+
+    `Scored.place` says which of them it is. One that fails is told as a Notice, and the others go
+    on. What a run's scores hold already, measured alike on this machine, is told from there unless
+    `again` is set.
+    """
 
     scores: tuple[Score, ...]
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Score again as a record of scores.jsonl says, and tell whether the number came out the same.
+
+    `source` is where the run, the folder or the file lies now. Told as one `Scored`, which is not
+    kept; Done's result holds the comparison as `repeat`.
+    """
+
+    source: Path
+    record: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

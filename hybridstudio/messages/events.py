@@ -118,7 +118,8 @@ class Scored:
     A score holds `value`, `low` and `high` (95 of 100 drawings lie between), `floor` (what as many
     of the data's own pictures get) and `ceiling` (what noise gets); `classes`, `modes` and
     `memory` hold more. `label` names feature network and N, `distance` what the Fréchet distance
-    is called in these features; `step` is the training step of what was drawn from.
+    is called in these features; `step` is the training step of what was drawn from, `place` which
+    one it is of those that were asked for together.
     """
 
     scores: Mapping[str, Mapping[str, Any]]
@@ -126,6 +127,7 @@ class Scored:
     distance: str
     run: Path | None = None
     step: int | None = None
+    place: int | None = None
 
 
 @dataclass(frozen=True)
