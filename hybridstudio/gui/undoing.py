@@ -30,6 +30,11 @@ class History(Generic[State]):
         """Begin anew: nothing can be undone."""
         self.state, self._undo, self._redo, self._field = state, [], [], ""
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change to go back on."""
+        return bool(self._undo)
+
     def undo(self) -> bool:
         """Go back one change; returns whether there was one."""
         return self._go(self._undo, self._redo)
