@@ -166,7 +166,7 @@ def test_every_run_draws_from_the_same_seed(panel, pair, qtbot):
     panel.on_event(Done("finished"))
     first, second = panel.sheets._sheets.values()
     assert (first.sheet.images() == image()).all()
-    assert "50 evaluations" in first.cost.text()
+    assert "NFE 50" in first.cost.text()
     assert second.sheet.images() is None
     assert "it broke" in second.sheet.empty
     assert panel.sheets.button.text() == "Draw"
@@ -222,6 +222,9 @@ def test_variants_are_checked_and_queued_at_once(panel, pair):
     assert not form.queue.isEnabled()
     form._settings[1].values.setText("32, 64")
     assert form.queue.text() == "Queue 4 runs"
+    form.copy.click()
+    command = QGuiApplication.clipboard().text()
+    assert "--vary 'train.lr=1e-4, 2e-4' --vary 'train.batch_size=32, 64'" in command
     form.queue.click()
     assert [item.state for item in panel.queue.items] == ["waiting"] * 4
     requests = [item.request for item in panel.queue.items]

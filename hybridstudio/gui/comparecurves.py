@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from hybridstudio.comparison import Overlay, Subject, overlays
 from hybridstudio.gui import theme
+from hybridstudio.gui.flow import Flow
 from hybridstudio.gui.plots import CurvePlot
 from hybridstudio.gui.theme import GRID
 
@@ -114,17 +115,12 @@ class CompareCurves(QWidget):
         slider.setAccessibleName("Smoothing")
         slider.setToolTip("How many points the moving average spans (default 8)")
         slider.valueChanged.connect(self._smooth)
-        row = QHBoxLayout()
+        row = Flow()  # in two lines where there is little room
         row.setSpacing(GRID)
-        row.addWidget(theme.say(QLabel("Smoothing"), "muted"))
-        row.addWidget(slider)
-        row.addSpacing(GRID)
-        row.addWidget(theme.say(QLabel("Against"), "muted"))
-        row.addWidget(against)
-        row.addSpacing(GRID)
+        for name, widget in (("Smoothing", slider), ("Against", against)):
+            row.addWidget(_named(name, widget))
         row.addWidget(log)
         row.addWidget(self._details)
-        row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * GRID, 0, GRID, GRID)
         column.addWidget(plots, 1)
@@ -155,3 +151,14 @@ class CompareCurves(QWidget):
         weight = 1 - 10 ** (-3 * place / 100) if place else 0.0
         self.first.set_smoothing(weight)
         self.second.set_smoothing(weight)
+
+
+def _named(name: str, widget: QWidget) -> QWidget:
+    """Put a name before a widget."""
+    both = QWidget()
+    row = QHBoxLayout(both)
+    row.setContentsMargins(0, 0, 2 * GRID, 0)
+    row.setSpacing(GRID)
+    row.addWidget(theme.say(QLabel(name), "muted"))
+    row.addWidget(widget)
+    return both

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
@@ -34,12 +34,20 @@ class Drawing(QWidget):
         """Ask for the drawing's own size."""
         return self._size
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Take as much height as the drawing has in this width."""
+        super().resizeEvent(event)
+        self.setFixedHeight(round(self._scale() * self._size.height()))
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw it at the left, in its own proportions."""
-        scale = min(1.0, self.width() / self._size.width())
+        scale = self._scale()
         with QPainter(self) as painter:
             self._renderer.render(painter, QRectF(
                 0, 0, scale * self._size.width(), scale * self._size.height()))
+
+    def _scale(self) -> float:
+        return min(1.0, self.width() / self._size.width())
 
     def _dress(self) -> None:
         self._renderer.load(QByteArray(_dressed(self._source).encode()))

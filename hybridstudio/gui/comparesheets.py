@@ -105,9 +105,9 @@ class RunSheet(QWidget):
                                           QImage.Format.Format_RGB888).copy())
         else:
             self.sheet.set_images(sheet.images)
-        nfe = "1 evaluation" if sheet.nfe == 1 else f"{sheet.nfe:,} evaluations"
-        self.cost.setText(f"{nfe}, {number(sheet.ms_per_image)} ms each")
-        self.cost.setToolTip(self.cost.text())
+        self.cost.setText(f"NFE {sheet.nfe:,} · {number(sheet.ms_per_image)} ms")
+        nfe = "1 network evaluation" if sheet.nfe == 1 else f"{sheet.nfe:,} network evaluations"
+        self.cost.setToolTip(f"{nfe} and {number(sheet.ms_per_image)} ms for each")
 
 
 class CompareSheets(QWidget):
@@ -131,6 +131,7 @@ class CompareSheets(QWidget):
         self.seed = QSpinBox()
         self.seed.setRange(0, LARGEST_SEED)
         self.seed.setAccessibleName("Seed")
+        self.seed.setMaximumWidth(12 * GRID)
         self.seed.setToolTip("Where the random numbers of all runs begin (default 0)")
         self.count = QSpinBox()
         self.count.setRange(1, 100)

@@ -13,6 +13,7 @@ from hybridstudio.comparison.differences import MISSING
 from hybridstudio.gui import runcolours, theme
 
 MOST_NARROW, MOST_NAMES = 116, 190  # pixels of a run's column, of the names of settings
+ALIKE_FROM = 6  # letters that names begin with in common
 ALIKE = "These runs were set up alike"
 
 
@@ -30,7 +31,6 @@ class CompareTable(QTableWidget):
         self.verticalHeader().hide()
         self.setStyleSheet("QTableWidget { padding-left: 12px; background: transparent; }")
         self.horizontalHeader().setIconSize(QSize(10, 10))
-        self.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setDefaultAlignment(
             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -54,6 +54,11 @@ class CompareTable(QTableWidget):
             self.setHorizontalHeaderItem(column, head)
         self.setHorizontalHeaderItem(0, QTableWidgetItem(""))
         self.setHorizontalHeaderItem(len(subjects) + 1, QTableWidgetItem("Default"))
+        # Variants of a run begin alike: what tells them apart is the end of their names.
+        alike = {subject.name[:ALIKE_FROM] for subject in subjects}
+        self.horizontalHeader().setTextElideMode(
+            Qt.TextElideMode.ElideLeft if len(subjects) > 1 and len(alike) == 1
+            else Qt.TextElideMode.ElideMiddle)
         self._add_heading("Runs")
         for fact in facts(subjects):
             if fact.name != "Networks":  # too many words for a cell

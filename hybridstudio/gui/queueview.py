@@ -71,7 +71,8 @@ class QueueView(QWidget):
         self.list.blockSignals(True)
         self.list.clear()
         for item in items:
-            line = QListWidgetItem(_mark(item), f"{item.name}: {item.state}", self.list)
+            line = QListWidgetItem(_mark(item), item.name, self.list)
+            line.setData(Qt.ItemDataRole.AccessibleTextRole, f"{item.name}: {item.state}")
             line.setToolTip(f"{item.name}: {item.state}\n{item.reason}\n{item.request.out}".replace(
                 "\n\n", "\n"))
         self.list.setCurrentRow(min(chosen, len(items) - 1))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QComboBox,
     QCompleter,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from hybridstudio import runs
+from hybridstudio.commands import quoted, words_of
 from hybridstudio.comparison.differences import written
 from hybridstudio.config import RunConfig, leaves, value_at
 from hybridstudio.errors import ConfigError, StudioError
@@ -111,7 +113,13 @@ class VariantsForm(QWidget):
         column.addLayout(self._rows)
         column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.says)
-        column.addWidget(self.queue)
+        self.copy = flat("copy", "Copy the command line that trains these variants",
+                         self.copy_command)
+        last = QHBoxLayout()
+        last.setSpacing(GRID // 2)
+        last.addWidget(self.queue, 1)
+        last.addWidget(self.copy)
+        column.addLayout(last)
         self.add()
 
     # --- the face ---------------------------------------------------------------------------------
@@ -162,6 +170,21 @@ class VariantsForm(QWidget):
                   for setting in self._settings if setting.values.text().strip()}
         return varied(config, values) if config is not None and values else []
 
+    def command(self) -> str:
+        """Return the command line that trains these variants one after the other."""
+        config = self.config()
+        if config is None:
+            return ""
+        words = words_of(Train(config, _group(config)))
+        for setting in self._settings:
+            if values := setting.values.text().strip():
+                words += ["--vary", f"{setting.path.currentText().strip()}={values}"]
+        return quoted(words)
+
+    def copy_command(self) -> None:
+        """Put that command line on the clipboard."""
+        QGuiApplication.clipboard().setText(self.command())
+
     def check(self) -> None:
         """Say how many runs come out, or everything that is wrong with them."""
         config = self.config()
@@ -184,6 +207,7 @@ class VariantsForm(QWidget):
         count = len(made) if is_good else 0
         self.queue.setText(f"Queue {count} run{'s' if count != 1 else ''}" if count else "Queue")
         self.queue.setEnabled(is_good)
+        self.copy.setEnabled(is_good)
         self.clone.setEnabled(config is not None)
         self.more.setVisible(len(self._settings) < MOST)
         theme.say(self.says, "muted" if is_good or not any(
@@ -204,13 +228,15 @@ class VariantsForm(QWidget):
             self.cloned.emit(config)
 
     def _queue(self) -> None:
-        # In a folder of their own, so that the same variants made twice are the same runs.
-        config = self.config()
-        if config is None:
-            return
-        group = runs.new_path(f"{config.name}-variants")
-        self.queued.emit([Train(variant.config, group / variant.name)
-                          for variant in self.variants()])
+        if (config := self.config()) is not None:
+            group = _group(config)
+            self.queued.emit([Train(variant.config, group / variant.name)
+                              for variant in self.variants()])
+
+
+def _group(config: RunConfig) -> Path:
+    """Return a free folder for the variants of a config to lie in."""
+    return runs.new_path(f"{config.name}-variants")
 
 
 def _now(config: RunConfig | None, path: str) -> str:

@@ -87,6 +87,8 @@ class ComparePanel(Panel):
         self._is_drawing = False
         self._writer: Writer | None = None
         self.queue = Queue(self)
+        self.queue.changed.connect(self._on_queue)
+        self._offers_start = False  # whether the notice is that of a queue to be started
         self.table, self.curves = CompareTable(), CompareCurves()
         self.sheets, self.scores = CompareSheets(), CompareScores()
         self.sections = {"Settings": self.table, "Curves": self.curves, "Pictures": self.sheets,
@@ -318,12 +320,18 @@ class ComparePanel(Panel):
         ask_file(self, "Export the comparison", self.write, kinds=["Page (*.html)"],
                  save_as="comparison.html")
 
+    def _on_queue(self) -> None:
+        if self._offers_start and (self.queue.is_running or not self.queue.waits):
+            self._offers_start = False
+            self.notice.hide()
+
     def _enqueue(self, requests: Sequence[Train]) -> None:
         self.queue.add(requests)
         if not self.queue.is_running:
             many = f"{len(requests)} runs wait" if len(requests) > 1 else "One run waits"
             self.notice.tell(Notice(f"{many} in the queue", "nothing has begun yet"),
                              ("Start the queue", self.queue.start))
+            self._offers_start = True
 
     # --- drops and looks --------------------------------------------------------------------------
 
