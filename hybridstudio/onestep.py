@@ -254,6 +254,17 @@ def gaussian(places: Floats, mean: float, variance: float) -> Floats:
     return bell / math.sqrt(2.0 * math.pi * variance)
 
 
+def peaks(heights: Floats, ripple: float = 0.1) -> int:
+    """Count the peaks of a density that rise and fall by more than a share of the highest."""
+    count, rises, extreme = 0, True, 0.0
+    for height in (heights / max(float(heights.max()), 1e-300)).tolist():
+        extreme = max(extreme, height) if rises else min(extreme, height)
+        if abs(height - extreme) > ripple:
+            count += rises
+            rises, extreme = not rises, height
+    return count + (rises and extreme > ripple)
+
+
 # --- the divergence over all x_t, and over all steps ----------------------------------------------
 
 

@@ -34,11 +34,12 @@ from hybridstudio.messages import (
 
 
 def test_every_page_is_there_with_a_name_and_a_sentence(window):
-    assert list(window.panels) == list(PANELS) == [
-        "welcome", "setup", "train", "denoise", "latent", "trilemma", "compare",
-        "data"]
-    for place, panel in enumerate(window.panels.values()):
-        assert window.tabs.tabText(place) == panel.TITLE
+    assert list(window.panels) == list(PANELS)
+    assert list(window.pages) == [
+        "welcome", "setup", "train", "denoise", "latent", "trilemma", "compare", "data"]
+    for place, (name, page) in enumerate(window.pages.items()):
+        assert window.tabs.tabText(place) == page.panels[name].TITLE
+    for panel in window.panels.values():
         assert panel.SAYS.endswith(".")
         assert panel.accessibleName()
     assert window.page is window.panel(WelcomePanel)
@@ -66,11 +67,11 @@ def test_every_key_is_used_once(window):
 
 def test_pages_are_reached_by_keys(window, qtbot):
     window.activateWindow()
-    for place, panel in enumerate(window.panels.values(), start=1):
+    for place, (name, page) in enumerate(window.pages.items(), start=1):
         action = next(a for a in menus.actions(window)
                       if a.shortcut().toString() == f"Ctrl+{place}")
         action.trigger()
-        assert window.page is panel
+        assert window.page is page.panels[name]
 
 
 def test_a_page_that_is_turned_to_has_the_keys(window, qtbot, run):

@@ -105,8 +105,12 @@ def _file(window: Window, menu: QMenu) -> None:
 
 
 def _view(window: Window, menu: QMenu) -> None:
-    for place, (name, panel) in enumerate(window.panels.items(), start=1):
-        _add(menu, panel.TITLE, partial(window.show_page, name), f"Ctrl+{place}", name)
+    for place, (name, page) in enumerate(window.pages.items(), start=1):
+        title = page.panels[name].TITLE
+        _add(menu, title, partial(window.show_page, name), f"Ctrl+{place}", name)
+        for view in list(page.panels)[1:]:
+            _add(menu, f"{title}: {page.panels[view].TITLE.lower()}",
+                 partial(window.show_page, view))
     menu.addSeparator()
     _add(menu, "&Find anything", lambda: find_anything(window), "Ctrl+K", "search")
     _add(menu, "&Library", lambda: window.library.setVisible(window.library.isHidden()),

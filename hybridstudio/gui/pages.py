@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from hybridstudio.gui.anatomy import Panel
+from hybridstudio.gui.panels.bigsteps import BigStepsPanel
 from hybridstudio.gui.panels.compare import ComparePanel
 from hybridstudio.gui.panels.data import DataPanel
 from hybridstudio.gui.panels.denoise import DenoisePanel
+from hybridstudio.gui.panels.handover import HandoverPanel
 from hybridstudio.gui.panels.latent import LatentPanel
+from hybridstudio.gui.panels.latentmath import LatentMathPanel
+from hybridstudio.gui.panels.latentpair import LatentPairPanel
+from hybridstudio.gui.panels.latentwalk import LatentWalkPanel
+from hybridstudio.gui.panels.particles import ParticlesPanel
 from hybridstudio.gui.panels.setup import SetupPanel
 from hybridstudio.gui.panels.train import TrainPanel
 from hybridstudio.gui.panels.trilemma import TrilemmaPanel
@@ -38,13 +44,22 @@ PANELS: dict[str, type[Panel]] = {
     "setup": SetupPanel,
     "train": TrainPanel,
     "denoise": DenoisePanel,
+    "handover": HandoverPanel,
+    "bigsteps": BigStepsPanel,
+    "particles": ParticlesPanel,
     "latent": LatentPanel,
+    "latentwalk": LatentWalkPanel,
+    "latentmath": LatentMathPanel,
+    "latentpair": LatentPairPanel,
     "trilemma": TrilemmaPanel,
     "compare": ComparePanel,
     "data": DataPanel,
 }
 # Panels that share a page with others, by the first of them; its title is the page's.
-VIEWS: dict[str, tuple[str, ...]] = {}
+VIEWS: dict[str, tuple[str, ...]] = {
+    "denoise": ("handover", "bigsteps", "particles"),
+    "latent": ("latentwalk", "latentmath", "latentpair"),
+}
 # The lane that does each kind of work; within a lane the newest request wins.
 WORK: dict[type, str] = {
     Draw: "interactive",

@@ -53,6 +53,7 @@ class PointsView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.empty = ""  # what is said where there are no points
+        self.whole = REACH  # half the side of all there is to see
         self.centre, self.reach = QPointF(0, 0), REACH  # of the square that is shown
         self._points: Points = np.empty((0, 2), np.float32)
         self._labels: npt.NDArray[np.int64] | None = None
@@ -83,14 +84,20 @@ class PointsView(QWidget):
 
     def show_all(self) -> None:
         """Show the whole square again."""
-        self.centre, self.reach = QPointF(0, 0), REACH
+        self.centre, self.reach = QPointF(0, 0), self.whole
+        self.refresh()
+
+    def look_over(self, reach: float) -> None:
+        """Let all there is reach so far; what was zoomed in on stays as large as it was."""
+        self.reach = reach if self.reach == self.whole else min(reach, self.reach)
+        self.whole = reach
         self.refresh()
 
     def zoom(self, times: float, at: QPointF) -> None:
         """Zoom in (times > 1) or out, keeping what lies at a place of the widget there."""
         before = self.place_at(at)
-        self.reach = min(REACH, max(CLOSEST, self.reach / times))
-        if self.reach == REACH:
+        self.reach = min(self.whole, max(CLOSEST, self.reach / times))
+        if self.reach == self.whole:
             self.centre = QPointF(0, 0)
         else:
             self.centre += before - self.place_at(at)
@@ -163,7 +170,7 @@ class PointsView(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Move the plane while it is held, or tell what lies under the mouse."""
-        if self._dragged is not None and self.reach < REACH:
+        if self._dragged is not None and self.reach < self.whole:
             self.centre += self._dragged - self.place_at(event.position())
             self.refresh()
         self.pointed.emit(self._words(event.position()))
@@ -191,7 +198,7 @@ class PointsView(QWidget):
             self.zoom(1 / STEP, self.square().center())
         elif key == Qt.Key.Key_Home:
             self.show_all()
-        elif key in moves and self.reach < REACH:
+        elif key in moves and self.reach < self.whole:
             self.centre += QPointF(*moves[key])
             self.refresh()
         else:

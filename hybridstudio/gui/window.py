@@ -26,6 +26,7 @@ from hybridstudio.gui.library import Library
 from hybridstudio.gui.log import Log
 from hybridstudio.gui.pages import PANELS, TRAINING, WORK, pages
 from hybridstudio.gui.panels.compare import ComparePanel
+from hybridstudio.gui.panels.data import DataPanel
 from hybridstudio.gui.panels.denoise import DenoisePanel
 from hybridstudio.gui.panels.setup import SetupPanel
 from hybridstudio.gui.panels.welcome import WelcomePanel
@@ -37,6 +38,7 @@ from hybridstudio.gui.wishes import (
     Compare,
     Look,
     Open,
+    Paint,
     Pause,
     Save,
     SetUp,
@@ -217,6 +219,9 @@ class Window(QMainWindow):
             case Compare(run):
                 self.panel(ComparePanel).add(run)
                 self.show_page("compare")
+            case Paint():
+                self.show_page("data")
+                self.panel(DataPanel).start_painting()
             case Look(path):
                 self.open(path)
             case Tell(what):

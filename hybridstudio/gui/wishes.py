@@ -80,6 +80,11 @@ class Compare:
 
 
 @dataclass(frozen=True)
+class Paint:
+    """Show the canvas on which a distribution of points is painted."""
+
+
+@dataclass(frozen=True)
 class Look:
     """Open whatever lies at a path, as if it had been dropped on the window."""
 
@@ -93,4 +98,4 @@ class Tell:
     what: Notice | StudioError
 
 
-Wish = Stop | Pause | Save | Step | Cancel | Open | SetUp | Compare | Look | Tell
+Wish = Stop | Pause | Save | Step | Cancel | Open | SetUp | Paint | Compare | Look | Tell

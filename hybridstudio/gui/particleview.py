@@ -1,0 +1,196 @@
+"""A moving cloud of points: the data behind it, the model's field, the ways that points took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QWidget
+
+from hybridstudio.cloud import Look, cloud
+from hybridstudio.gui import mosaic, particles, theme
+from hybridstudio.gui.images import to_qimage
+from hybridstudio.gui.pointsview import PointsView, ink, look
+from hybridstudio.messages import Field, Frame, Points
+
+TRAILS = 200  # points whose ways are drawn
+LAST = 60  # frames that a way goes back
+DATA_SIDE = 480  # pixels of the picture of the data
+LAYERS = ("trails", "field", "data", "follow")
+
+
+class ParticleView(PointsView):
+    """Shows one frame's points; `layers` says what else is shown.
+
+    `painted_at` is the time (perf_counter) at which painting last ended.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.painted_at = 0.0
+        self.layers = {"trails": True, "field": True, "data": True, "follow": True}
+        self._frame: Frame | None = None
+        self._ways: list[Points] = []
+        self._field: Field | None = None
+        self._shafts: npt.NDArray[np.float32] | None = None
+        self._heat: QImage | None = None
+        self._data: Points | None = None
+        self._behind: QImage | None = None
+        theme.changed.connect(self._forget_pictures)
+
+    # what is shown
+
+    def show_frame(self, frame: Frame | None, ways: Sequence[Points] = (),
+                   field: Field | None = None) -> None:
+        """Show a frame's points, the ways they took, and what the model sees there."""
+        self._frame, self._ways = frame, list(ways)
+        if field is not self._field:
+            self._field, self._heat = field, None
+        self._shafts = None
+        if frame is not None:
+            self._points = frame.points["x_t"]
+            if field is not None and field.arrows is not None:
+                self._shafts = particles.shafts(field, frame.noise)
+            wanted = particles.reach(frame) if self.layers["follow"] else (
+                particles.REACH * particles.NOISE if frame.steps else particles.REACH)
+            self.look_over(wanted)
+            self.setAccessibleDescription(f"{len(self._points):,} points at t = {frame.t:g}")
+        else:
+            self._points = np.empty((0, 2), np.float32)
+        self.update()
+
+    def show_data(self, points: Points | None) -> None:
+        """Show the data as a faint cloud behind the points."""
+        self._data, self._behind = points, None
+        self.update()
+
+    def show_layer(self, name: str, on: bool) -> None:
+        """Show or hide one of LAYERS."""
+        self.layers[name] = on
+        self.show_frame(self._frame, self._ways, self._field)
+
+    def refresh(self) -> None:
+        """Paint anew; nothing is composed beforehand."""
+        self.update()
+
+    def _forget_pictures(self) -> None:
+        self._behind = self._heat = None
+        self.update()
+
+    # painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint what lies behind, the ways and the points."""
+        colours = theme.palette()
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect(), QColor(colours.canvas))
+            if self._frame is None:
+                painter.setPen(QColor(colours.muted))
+                flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+                painter.drawText(self.rect().adjusted(32, 32, -32, -32), flags, self.empty)
+                return
+            painter.setClipRect(self.square())
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            if self.layers["data"] and self._data is not None:
+                self._paint_picture(painter, self._data_picture(self._data), particles.REACH)
+            if self.layers["field"] and self._field is not None:
+                self._paint_field(painter, self._field)
+            self._paint_frame(painter)
+            if self.layers["trails"] and self._ways:
+                self._paint_ways(painter)
+            self._paint_points(painter)
+        self.painted_at = time.perf_counter()
+
+    def _paint_picture(self, painter: QPainter, image: QImage, reach: float) -> None:
+        """Paint a picture of the square from -reach to reach where that is in sight."""
+        corner = self._at(np.array([[-reach, reach]], np.float32))[0]
+        side = 2 * reach * self._scale()
+        painter.drawImage(QRectF(corner[0], corner[1], side, side), image)
+
+    def _data_picture(self, points: Points) -> QImage:
+        if self._behind is None:
+            seen = look()
+            faint = QColor(theme.palette().muted)
+            tint = (faint.red(), faint.green(), faint.blue())
+            half = tuple((a + 2 * b) // 3 for a, b in zip(tint, seen.ground, strict=True))
+            quiet = Look(seen.ground, seen.ground, tint, ((half[0], half[1], half[2]),))
+            self._behind = to_qimage(mosaic.coloured(
+                cloud(points, side=DATA_SIDE, reach=particles.REACH, look=quiet)))
+        return self._behind
+
+    def _paint_field(self, painter: QPainter, field: Field) -> None:
+        if field.heights is not None:
+            if self._heat is None:
+                self._heat = _heat(field.heights)
+            self._paint_picture(painter, self._heat, float(field.places[:, 0].max()))
+        if self._shafts is not None and len(self._shafts):
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            tips = self._at(self._shafts[:, 2:])
+            tails = self._at(self._shafts[:, :2])
+            away = tips - tails
+            # Two barbs, each a third of the shaft, turned half a right angle.
+            left = tips - (away + np.stack([-away[:, 1], away[:, 0]], 1)) * 0.22
+            right = tips - (away + np.stack([away[:, 1], -away[:, 0]], 1)) * 0.22
+            lines = [QLineF(*pair) for ends in (tails, left, right)
+                     for pair in np.hstack([ends, tips]).tolist()]
+            colour = QColor(theme.palette().muted)
+            colour.setAlpha(190)
+            painter.setPen(QPen(colour, 1))
+            painter.drawLines(lines)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _paint_frame(self, painter: QPainter) -> None:
+        """Paint the square in which the data lie."""
+        corner = self._at(np.array([[-1.0, 1.0]], np.float32))[0]
+        side = 2 * self._scale()
+        painter.setPen(QColor(theme.palette().line))
+        painter.drawRect(QRectF(corner[0], corner[1], side, side))
+
+    def _paint_ways(self, painter: QPainter) -> None:
+        steps = len(self._ways[0])
+        places = self._at(np.concatenate(self._ways))
+        joins = np.ones(len(places), np.int32)
+        joins[steps - 1::steps] = 0  # each way ends where it ends
+        path = pg.arrayToQPath(places[:, 0], places[:, 1], connect=joins)
+        colour = QColor(theme.palette().series[1])
+        colour.setAlpha(90)
+        painter.setPen(QPen(colour, 1))
+        painter.drawPath(path)
+
+    def _paint_points(self, painter: QPainter) -> None:
+        places = self._at(self._points)
+        finite = np.isfinite(places).all(1)
+        size = 3.0 if len(places) <= 5_000 else 2.0
+        painter.setPen(QPen(ink(0), size))
+        painter.drawPoints(QPolygonF([QPointF(*place) for place in places[finite].tolist()]))
+
+    # places
+
+    def _scale(self) -> float:
+        return self.square().width() / (2 * self.reach)
+
+    def _at(self, places: Points) -> npt.NDArray[np.float64]:
+        """Return where places of the plane (N, 2) are in the widget."""
+        middle, scale = self.square().center(), self._scale()
+        away = (places.astype(np.float64) - (self.centre.x(), self.centre.y())) * scale
+        return np.stack([middle.x() + away[:, 0], middle.y() - away[:, 1]], axis=1)
+
+
+def _heat(heights: npt.NDArray[np.float32]) -> QImage:
+    """Return how real places look (side²,) as colours: the first ink is real, the second fake."""
+    side = round(len(heights) ** 0.5)
+    values = np.flipud(heights.reshape(side, side)).astype(np.float64)
+    series = theme.palette().series
+    real, fake = (QColor(series[place]) for place in (2, 1))
+    inks = np.array([(ink.red(), ink.green(), ink.blue()) for ink in (fake, real)], np.float64)
+    pixels = np.empty((side, side, 4), np.uint8)
+    sure = np.abs(values - 0.5) * 2.0
+    pixels[..., :3] = inks[(values > 0.5).astype(int)][..., ::-1]  # ARGB32 lies in memory as BGRA
+    pixels[..., 3] = np.rint(150 * np.clip(sure, 0.0, 1.0))
+    image = QImage(pixels.data, side, side, 4 * side, QImage.Format.Format_ARGB32)
+    return image.copy()
