@@ -7,7 +7,7 @@ import math
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,17 @@ SWEPT: dict[str, Any] = {
 
 
 def as_command(request: Request, *, out: str | None = None, image: str = "IMAGE.png",
-               mask: str = "MASK.png") -> str:
+               mask: str = "MASK.png", rows: Sequence[str] = ()) -> str:
     """Return the command line that does the same as a request, quoted for the shell.
 
     `out` is the file that drawing writes (default samples.png, or denoise.gif where the frames are
     asked for). `image` and `mask` name the files that hold `request.image` and `request.mask`,
-    which a request does not know.
+    which a request does not know; `rows` are those of a drawing's frames that are shown.
     Returns "" for a request that no command makes.
     """
-    return quoted(words_of(request, out=out, image=image, mask=mask))
+    words = words_of(request, out=out, image=image, mask=mask)
+    shown = ["--rows", ",".join(rows)] if rows and words[1:2] == ["denoise"] else []
+    return quoted(words + shown)
 
 
 def quoted(words: list[str]) -> str:
@@ -68,6 +70,7 @@ def words_of(request: Request, *, out: str | None = None, image: str = "IMAGE.pn
             if request.mask is not None:
                 words += ["--mask", mask]
             words += _option("--from-step", request.from_step)
+            words += ["--invert"] if request.invert else []
             for branch in request.branches:
                 words += ["--branch", branch_words(branch)]
         case Draw(image=None, from_step=None, mask=None):
@@ -213,9 +216,22 @@ def repeated(record: Mapping[str, Any]) -> Score:
         raise UsageError("This score does not say how it was made", fix="make it anew")
     kept = {name: value for name, value in fields.items() if name in known}
     metrics, root = kept.get("metrics"), kept.get("data_root")
-    return Score(**{**kept, "source": Path(kept["source"]),
+    source = Path(kept["source"])
+    if (paths.checkpoints() / source / "run.toml").is_file():  # a model that ships is named alone
+        source = paths.checkpoints() / source
+    return Score(**{**kept, "source": source,
                     "metrics": None if metrics is None else tuple(metrics),
                     "data_root": None if root is None else Path(root)})
+
+
+def portable(record: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a run's record as it ships with the model `name`: without a path of this machine."""
+    asked = dataclasses.replace(repeated(record), source=Path(name), data_root=None,
+                                step=record.get("step"))
+    kind, _, path = (asked.features or "").partition(":")
+    if path:
+        asked = dataclasses.replace(asked, features=f"{kind}:{Path(path).name}")
+    return {**record, "request": as_fields(asked), "source": name, "command": as_command(asked)}
 
 
 def _device(device: str) -> list[str]:

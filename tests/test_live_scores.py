@@ -178,5 +178,5 @@ def test_terms_follow_from_the_config_alone():
         if found.every:
             assert found.count in COUNTS, name
             cost = found.count * found.nfe / (3 * config.train.batch_size * found.every)
-            assert cost <= 0.03, f"{name} costs {cost:.1%}"
+            assert cost <= 0.05, f"{name} costs {cost:.1%}"
             assert config.train.steps / found.every >= 1, f"{name} is never scored"

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from hybridstudio import __version__, config, runs
-from hybridstudio.commands import as_command
+from hybridstudio.commands import as_command, portable
 from hybridstudio.engine import checkpoints
 from hybridstudio.engine.learner import build, parameters
 from hybridstudio.messages import Train
@@ -48,14 +48,20 @@ def ship(run_path: Path, out: Path) -> None:
         (out / "previews").mkdir()
         shutil.copy(shown[-1][1], runs.preview_path(out, newest))
     _thin_curves(run_path, out)
-    if told := [record for record in runs.scores(run_path) if record.get("step") == newest]:
-        runs.record_score(out, told[-1])
+    if told := scores_of(run, newest):
+        runs.record_score(out, portable(told[-1], out.name))
     (out / "card.json").write_text(json.dumps(card(run, kept), indent=1) + "\n", encoding="utf-8")
+
+
+def scores_of(run: runs.Run, step: int) -> list[dict[str, Any]]:
+    """Return what was scored of a checkpoint; what the training scored itself comes first."""
+    found = [record for record in runs.scores(run.path) if record.get("step") == step]
+    return sorted(found, key=lambda record: not record.get("live"))
 
 
 def card(run: runs.Run, kept: checkpoints.Checkpoint) -> dict[str, Any]:
     """Return what is worth knowing about a shipped model, all of it from the run's own records."""
-    scored = [record for record in runs.scores(run.path) if record.get("step") == kept.step]
+    scored = scores_of(run, kept.step)
     reader = runs.MetricsReader(run.path)
     reader.poll()
     losses = {name: float(series.values[-20:].mean()) for name, series in reader.series().items()

@@ -1,0 +1,55 @@
+"""What ships says nothing of the machine it was made on, and its numbers can be repeated."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from hybridstudio import commands, paths, runs
+from hybridstudio.messages import Score
+
+# A path from the root, in quotes, after = or a blank; a drive of Windows; the folder above.
+ABSOLUTE = re.compile(rb"""(?:["'=\s:](?:/(?:[\w.+-]+/)+[\w.+-]*|~/)|\b[A-Za-z]:\\{1,2}\w|\.\./)""")
+TEXT = {".json", ".jsonl", ".toml", ".csv", ".txt", ".md"}
+SHIPPED = sorted(path.parent for path in paths.checkpoints().glob("*/run.toml"))
+
+
+def test_no_shipped_file_holds_a_path_of_a_machine():
+    told = {}
+    for root in (paths.checkpoints(), paths.resources()):
+        for file in root.rglob("*"):
+            if file.suffix in TEXT and (found := ABSOLUTE.search(file.read_bytes())):
+                told[str(file.relative_to(root))] = found[0]
+            elif file.suffix == ".png" and re.search(rb"/(work|home|root|tmp)/", file.read_bytes()):
+                told[str(file.relative_to(root))] = b"in the picture's notes"
+    assert told == {}
+
+
+@pytest.mark.parametrize("text", [
+    b'"source":"/work/main/x"', b"--data-root ../data", b'path = "C:\\\\Users\\\\me"', b" ~/runs"])
+def test_paths_are_recognised(text):
+    assert ABSOLUTE.search(text)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_a_shipped_number_says_how_to_repeat_it(path):
+    for record in runs.scores(path):
+        asked = commands.repeated(record)
+        assert asked.source == path
+        assert asked.data_root is None
+        assert asked.step in runs.read(path).checkpoints
+        assert record["command"].startswith(f"hybridstudio score {path.name} ")
+
+
+def test_a_record_is_made_portable(tmp_path):
+    asked = Score(tmp_path / "run", "mnist", features=f"run:{tmp_path}/judge", nfe=3,
+                  data_root=tmp_path)
+    record = {"request": commands.as_fields(asked), "source": str(tmp_path / "run"), "step": 7,
+              "scores": {}, "command": commands.as_command(asked)}
+    found = commands.portable(record, "gan-gaussians25")
+    assert str(tmp_path) not in json.dumps(found)
+    assert found["source"] == "gan-gaussians25"
+    assert "--features run:judge" in found["command"]
+    assert "--step 7" in found["command"]
+    assert commands.repeated(found).source == Path(paths.checkpoints() / "gan-gaussians25")
