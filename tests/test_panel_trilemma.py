@@ -9,12 +9,12 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QMouseEvent
 from standings import DDPM, GAN, score_run, write_run
 
-from hybridstudio import paths, standing
+from hybridstudio import paths
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import theme
 from hybridstudio.gui.panels.trilemma import TrilemmaPanel
 from hybridstudio.gui.wishes import Cancel, Open
-from hybridstudio.messages import Done, Notice, Progress, Score, Scored, Sweep
+from hybridstudio.messages import Done, Notice, Progress, Repeat, Score, Scored, Sweep
 
 
 @pytest.fixture
@@ -230,7 +230,15 @@ def test_a_number_is_made_again_and_copied(panel, ddpm, qtbot):
     panel.facts.copy_button.click()
     assert QGuiApplication.clipboard().text().startswith("hybridstudio score")
     panel.facts.repeat_button.click()
-    assert panel.asked[-1] == standing.again(panel._dot)
+    asked = panel.asked[-1]
+    assert isinstance(asked, Repeat)
+    assert asked.source == ddpm
+    panel.on_event(Done("finished", {"repeat": {"outcome": "within", "scores": {
+        "frechet": {"outcome": "within", "before": 2.0, "now": 2.1}}, "differences": [
+            {"what": "torch", "before": "2.14", "now": "2.15"}]}}))
+    assert "within its interval" in panel.notice.text
+    assert "Fréchet distance 2 → 2.1" in panel.notice.text
+    assert "torch (2.14 → 2.15)" in panel.notice.text
 
 
 def test_a_dot_opens_in_denoise_with_its_settings(panel, ddpm, qtbot):

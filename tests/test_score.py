@@ -1,5 +1,7 @@
 """Scoring through the engine and the command line, on data that come with the program."""
 
+import base64
+import io
 import itertools
 import json
 from dataclasses import replace
@@ -8,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from hybridstudio import cli, commands, engine, paths, presets, runs
 from hybridstudio.config import DataConfig, with_values
@@ -132,6 +135,8 @@ def test_copies_of_training_pictures_are_found(given):
     assert memory["value"] == 0.5
     assert memory["low"] < 0.5 < memory["high"]
     assert memory["floor"] < 0.05
+    with Image.open(io.BytesIO(base64.b64decode(memory["sheet"]))) as sheet:
+        assert sheet.size == (8 * 10 + 2, 2 * 10 + 2), "8 pictures above the nearest of training"
     assert {pair[0]: pair[1] for pair in memory["pairs"]}.items() <= {
         place: 100 + place for place in range(20)}.items()
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from hybridstudio import data, paths
 from hybridstudio.data.dataset import Meter
@@ -16,6 +19,7 @@ from hybridstudio.engine.against import PART, Against
 from hybridstudio.engine.given import Given
 from hybridstudio.errors import StudioError
 from hybridstudio.messages import Notice, Progress, Score
+from hybridstudio.pictures import sheet
 from hybridstudio.scores import measure, neighbours, real
 from hybridstudio.scores.factors import FactorCount
 from hybridstudio.scores.features import FEATURES, Features
@@ -23,6 +27,8 @@ from hybridstudio.scores.modes import REACH, modes_of_digits, modes_of_points
 from hybridstudio.scores.sets import KEPT, Gatherer, Pictures, as_tensor
 
 METRICS = (*measure.MEASURES, "classes", "modes", "memory")
+
+SHOWN = 64  # pixels of the side of a picture that a record keeps, at most
 
 Telling = Generator[Progress | Notice, None, Any]
 
@@ -97,22 +103,34 @@ def _memory(request: Score, gatherer: Gatherer, source: Given) -> Telling:
     config = source.config.model_copy(update={
         "size": drawn.shape[1], "channels": drawn.shape[3], "split": "train"})
     training = yield from data.load(config, root)
-    pictures = _seen(look, drawn)
+    seen = _seen(look, drawn)
     try:
         held_out = yield from data.load(config.model_copy(
             update={"split": "test", "limit": KEPT}), root)
-        pictures = np.concatenate([pictures, _seen(look, held_out.images)])
+        seen = np.concatenate([seen, _seen(look, held_out.images)])
     except StudioError:
         pass  # there is nothing held out to compare with
     meter, step = Meter(len(training), "training pictures"), 4 * PART
     parts = (_seen(look, training.images[first:first + step])
              for first in range(0, len(training), step))
-    for done, so_far in enumerate(neighbours.nearest(pictures, parts), 1):
+    for done, so_far in enumerate(neighbours.nearest(seen, parts), 1):
         yield from meter.at(min(len(training), done * step))
         found = so_far
     count = len(drawn)
-    rest = found.part(slice(count, None)) if len(pictures) > count else None
-    return measure.memory(found.part(slice(count)), rest)
+    rest = found.part(slice(count, None)) if len(seen) > count else None
+    told = measure.memory(found.part(slice(count)), rest)
+    pairs = np.array([pair[:2] for pair in told["pairs"]], np.int64).reshape(-1, 2)
+    return {**told, "sheet": _beside(drawn[pairs[:, 0]], np.stack(
+        [training.images[place] for place in pairs[:, 1]]))}
+
+
+def _beside(drawn: Pictures, training: Pictures) -> str:
+    """Return pictures above the training pictures that are nearest, as PNG in base64."""
+    thinner = -(-drawn.shape[1] // SHOWN)
+    both = np.concatenate([drawn, training])[:, ::thinner, ::thinner]
+    packed = io.BytesIO()
+    Image.fromarray(sheet(both, columns=max(1, len(drawn)))).save(packed, "PNG")
+    return base64.b64encode(packed.getvalue()).decode()
 
 
 def _seen(look: Features, pictures: Pictures) -> Pictures:

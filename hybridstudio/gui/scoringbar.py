@@ -15,6 +15,7 @@ from hybridstudio.messages import Event, Progress, Scored
 from hybridstudio.telling import duration
 
 _PARTS = 1000  # of the bar
+MOSTLY = 0.95  # of a score's time is drawing, where it is the only one
 
 
 class ScoringBar(QWidget):
@@ -24,9 +25,9 @@ class ScoringBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._jobs: Sequence[tuple[str, float]] = ()
+        self._jobs: Sequence[str] = ()
         self._done = 0
-        self._part = 0.0  # of the one that is being done
+        self._share = 0.0
         self._began = 0.0
         self.words = theme.say(QLabel(), "number")
         self.bar = QProgressBar()
@@ -42,9 +43,9 @@ class ScoringBar(QWidget):
         row.addWidget(self.bar, 1)
         row.addWidget(self.cancel)
 
-    def begin(self, jobs: Sequence[tuple[str, float]]) -> None:
-        """Get ready for so many scores: the words of each, and how long it takes beside others."""
-        self._jobs, self._done, self._part = jobs, 0, 0.0
+    def begin(self, jobs: Sequence[str]) -> None:
+        """Get ready for so many scores, by the words of each."""
+        self._jobs, self._done, self._share = jobs, 0, 0.0
         self._began = time.monotonic()
         self.bar.setRange(0, 0)
         self.cancel.setEnabled(True)
@@ -53,19 +54,14 @@ class ScoringBar(QWidget):
     def on_event(self, event: Event) -> None:
         """Take what the scoring tells."""
         if isinstance(event, Scored):
-            self._done, self._part = min(self._done + 1, len(self._jobs)), 0.0
-            self._show_share()
+            self._done = min(self._done + 1, len(self._jobs))
             self._tell("")
         elif isinstance(event, Progress):
             self._take(event)
 
     def share(self) -> float:
         """Return how much of all is done, 0 to 1."""
-        weights = [weight for _, weight in self._jobs]
-        done = sum(weights[:self._done])
-        if self._done < len(weights):
-            done += self._part * weights[self._done]
-        return done / (sum(weights) or 1.0)
+        return self._share
 
     def _take(self, progress: Progress) -> None:
         amount = telling.bytes if progress.unit == "bytes" else "{:,.0f}".format
@@ -74,21 +70,23 @@ class ScoringBar(QWidget):
             says += f" of {amount(progress.total)}"
         if progress.unit != "bytes":
             says += f" {progress.unit}"
-        if progress.unit == "pictures" and progress.total:  # drawing: most of the time
-            self._part = max(self._part, 0.95 * progress.step / progress.total)
-            self._show_share()
         left = progress.left
-        if (share := self.share()) > 0.02:
-            left = (time.monotonic() - self._began) * (1 - share) / share
+        if progress.unit == "pictures" and progress.total:  # drawing: most of the time
+            share = progress.step / progress.total  # a sweep's is of all its pictures
+            if len(self._jobs) == 1:
+                share *= MOSTLY
+                left = (time.monotonic() - self._began) * (1 - share) / share if share else None
+            self._share = max(self._share, share)
+            self._show_share()
         self._tell(says + ("" if left is None else f"  ·  {duration(round(left))} left"))
 
     def _show_share(self) -> None:
         self.bar.setRange(0, _PARTS)
-        self.bar.setValue(round(_PARTS * self.share()))
+        self.bar.setValue(round(_PARTS * min(1.0, self._share)))
 
     def _tell(self, says: str) -> None:
         place = min(self._done, len(self._jobs) - 1)
-        what = self._jobs[place][0] if self._jobs else "Scoring"
+        what = self._jobs[place] if self._jobs else "Scoring"
         count = f"{place + 1} of {len(self._jobs)}: " if len(self._jobs) > 1 else ""
         self.words.setText(f"{count}{what}" + (f"  ·  {says}" if says else ""))
 

@@ -207,8 +207,11 @@ def of_run(run: Run) -> list[Dot]:
     return [dot for dot in found if dot is not None]
 
 
-def dot_of(record: Mapping[str, Any], run: Run) -> Dot | None:
-    """Return a record of scores.jsonl as a dot, or None where it lacks what a dot needs."""
+def dot_of(record: Mapping[str, Any], run: Run | None = None) -> Dot | None:
+    """Return a record of scores.jsonl as a dot, or None where it lacks what a dot needs.
+
+    Without a run it is of files, which were drawn nobody knows how.
+    """
     try:
         features = record["features"]
         ground = Ground(str(record["data"]), str(record.get("data_sha256", "")),
@@ -217,11 +220,13 @@ def dot_of(record: Mapping[str, Any], run: Run) -> Dot | None:
         figures = {name: figure for name in FIGURES
                    if (figure := figure_of(record["scores"].get(name))) is not None}
         ms = record.get("ms_per_image")
-        return Dot(run.name, run.config.model.family, _way(record, run), ground, figures,
-                   None if ms is None else float(ms), _machine(record, run),
-                   str(record.get("when", "")),
-                   str(record.get("distance", "Fréchet distance")), run.config.data.size,
-                   record=record)
+        source = Path(str(record.get("source", "")))
+        own = (run.name, run.config.model.family, _way(record, run)) if run is not None else (
+            source.name, "", Way(source, "", 0))
+        return Dot(*own, ground, figures, None if ms is None else float(ms),
+                   _machine(record, run), str(record.get("when", "")),
+                   str(record.get("distance", "Fréchet distance")),
+                   run.config.data.size if run is not None else None, record=record)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
@@ -268,11 +273,11 @@ def _way(record: Mapping[str, Any], run: Run) -> Way:
     return way_of(run, asked)
 
 
-def _machine(record: Mapping[str, Any], run: Run) -> Machine | None:
+def _machine(record: Mapping[str, Any], run: Run | None) -> Machine | None:
     told = record.get("machine")
     if not isinstance(told, Mapping):
         return None
-    by = MAKER if run.shipped and "model" not in record else ""
+    by = MAKER if run is not None and run.shipped and "model" not in record else ""
     return Machine(str(told.get("processor", "")), str(told.get("system", "")),
                    int(told.get("cores", 0)), str(told.get("device", "")),
                    int(told.get("threads", 0)), by)

@@ -26,9 +26,9 @@ from hybridstudio.gui.sweepform import SweepForm
 from hybridstudio.gui.theme import GRID
 from hybridstudio.gui.trilemmacanvas import TrilemmaCanvas
 from hybridstudio.gui.wishes import Cancel, Open
-from hybridstudio.messages import Done, Event, Notice, Progress, Score, Scored, Sweep
+from hybridstudio.messages import Done, Event, Notice, Progress, Repeat, Score, Scored, Sweep
 from hybridstudio.runs import Run
-from hybridstudio.standing import Board, Dot, Ghost, Way
+from hybridstudio.standing import Board, Dot, Ghost, Way, records
 
 
 class TrilemmaPanel(Panel):
@@ -261,16 +261,17 @@ class TrilemmaPanel(Panel):
 
     def begin_sweep(self) -> None:
         """Score the chosen run along a setting, one after the other, in the background."""
-        self._ask(self.sweep.ways())
+        self._ask(self.sweep.ways(), bool(self.sweep.again.currentData()))
 
     def repeat(self) -> None:
         """Make the chosen number again."""
         if self._dot is not None and self._can_score():
-            self._begin([standing.again(self._dot)], [self._dot.way])
+            self._begin(records.repeat(self._dot), [self._dot.way])
 
-    def _ask(self, ways: Sequence[Way]) -> None:
+    def _ask(self, ways: Sequence[Way], again: bool = False) -> None:
         if ways and self._can_score():
-            self._begin(self._requests(ways), ways)
+            scores = self._requests(ways)
+            self._begin(scores[0] if len(scores) == 1 else Sweep(tuple(scores), again), ways)
 
     def _requests(self, ways: Sequence[Way]) -> list[Score]:
         assert self._run is not None
@@ -284,16 +285,14 @@ class TrilemmaPanel(Panel):
             board.ground.data == run.config.data.name)
         return board if fits else None
 
-    def _begin(self, scores: Sequence[Score], ways: Sequence[Way]) -> None:
+    def _begin(self, request: Score | Sweep | Repeat, ways: Sequence[Way]) -> None:
         self.show_error(None)
         self.notice.hide()
         self._awaited, self._is_working = ways[0], True
-        own = self._own_dots()
-        self.bar.begin([(way.told(), standing.seconds(own, way, asked.count) or float(way.nfe))
-                        for way, asked in zip(ways, scores, strict=True)])
+        self.bar.begin([way.told() for way in ways])
         self._show_state()
         self._show_inspector()
-        self.requested.emit(scores[0] if len(scores) == 1 else Sweep(tuple(scores)))
+        self.requested.emit(request)
 
     def _can_score(self) -> bool:
         run = self._run
@@ -355,6 +354,8 @@ class TrilemmaPanel(Panel):
                 self.notice.tell(event)
             case Done():
                 self._ended()
+                if (told := event.result.get("repeat")) is not None:
+                    self.notice.tell(Notice(*records.outcome(told)))
 
     def show_error(self, error: StudioError | None) -> None:
         """Tell an error above the plots; scoring is over."""
