@@ -16,7 +16,19 @@ from typing import Annotated
 import typer
 
 import hybridstudio
-from hybridstudio.cli import compare, draw, look, options, race, score, steer, train, trilemma
+from hybridstudio.cli import (
+    compare,
+    denoise,
+    draw,
+    latent,
+    look,
+    options,
+    race,
+    score,
+    steer,
+    train,
+    trilemma,
+)
 from hybridstudio.cli.screen import Screen
 from hybridstudio.errors import UsageError, translate
 
@@ -26,9 +38,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 
 # In the order in which --help lists them.
-COMMANDS = (train.train, train.resume, steer.pause, steer.step, draw.sample, draw.denoise,
-            race.race, score.score, compare.compare, trilemma.trilemma, look.presets, look.runs,
-            look.info, look.doctor, look.bench)
+COMMANDS = (train.train, train.resume, steer.pause, steer.step, draw.sample, denoise.denoise,
+            race.race, latent.interpolate, latent.encode, latent.directions, score.score,
+            compare.compare, trilemma.trilemma, look.presets, look.runs, look.info, look.doctor,
+            look.bench)
 OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 for command in COMMANDS:
     app.command(context_settings=OWN_OPTIONS if command is look.bench else None)(command)
