@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,7 @@ from hybridstudio.gui.classmix import ClassMix
 from hybridstudio.gui.drawing import classes
 from hybridstudio.gui.howform import HowForm
 from hybridstudio.gui.latentasking import Asking, Coder
-from hybridstudio.gui.latentstate import How, draft_of, space_of, spaces_of
+from hybridstudio.gui.latentstate import How, draft_of, single_label, space_of, spaces_of
 from hybridstudio.gui.nospace import NoSpace
 from hybridstudio.gui.ownpicture import OwnPicture
 from hybridstudio.gui.startpicture import dropped_picture
@@ -162,8 +161,9 @@ class LatentPage(Panel):
         ready, run = self.is_ready, self.run_shown
         self._stack.setCurrentIndex(1 if ready and self._stack.count() > 1 else 0)
         self._transport.setVisible(ready)
-        self._toggle.setVisible(ready)
-        self._inspector.setVisible(ready and self._toggle.isChecked())
+        has_parts = ready and self._inspector.widget() is not None
+        self._toggle.setVisible(has_parts)
+        self._inspector.setVisible(has_parts and self._toggle.isChecked())
         if ready:
             return
         if self._path is None or run is None:
@@ -379,14 +379,3 @@ def able_runs() -> tuple[Run, ...]:
     able = [run for run in runs.listing(paths.checkpoints())
             if run.state != "broken" and spaces_of(run) and run.checkpoints]
     return tuple(sorted(able, key=lambda run: run.config.shape.is_points))
-
-
-def single_label(how: How) -> int | None:
-    """Return the class that is drawn alone; None where several are blended or there are none."""
-    alone = [index for index, share in how.mix if share > 0.99]
-    return alone[0] if alone else None
-
-
-def with_label(how: How, label: int | None) -> How:
-    """Return how a point of a class is drawn."""
-    return how if label is None else replace(how, mix=((label, 1.0),))

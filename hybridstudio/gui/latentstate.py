@@ -239,6 +239,17 @@ def blended(mix: Mapping[int, float]) -> tuple[tuple[int, float], ...]:
                  if weight > 0) if total > 0 else ()
 
 
+def single_label(how: How) -> int | None:
+    """Return the class that is drawn alone; None where several are blended or there are none."""
+    alone = [index for index, share in how.mix if share > 0.99]
+    return alone[0] if alone else None
+
+
+def with_label(how: How, label: int | None) -> How:
+    """Return how a point of a class is drawn."""
+    return how if label is None else replace(how, mix=((label, 1.0),))
+
+
 def told(run: Run, how: How) -> dict[str, Any]:
     """Return what a picture's file carries of how it was drawn."""
     said: dict[str, Any] = {"run": run.name, "space": how.space, "weights": how.weights,

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QIcon, QKeyEvent, QPixmap
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QMenu, QWidget
 
+from hybridstudio.gui import theme
 from hybridstudio.gui.latentstate import Spot
 from hybridstudio.gui.ownpicture import enlarged
 from hybridstudio.points_kept import Kept
 
 SIDE = 48
+NOTHING = "None yet. Keep a cell of the grid, or find a picture of yours."
 
 
 class PointList(QListWidget):
@@ -55,13 +57,22 @@ class PointList(QListWidget):
             item = QListWidgetItem(icon, point.name)
             item.setToolTip(point.name)
             self.addItem(item)
-        rows = -(-len(self._points) // 3)
-        self.setFixedHeight(min(3, max(1, rows)) * (SIDE + 24) + 4)
+        rows = min(3, -(-len(self._points) // 3))
+        self.setFixedHeight(rows * (SIDE + 24) + 4 if rows else 3 * self.fontMetrics().height())
 
     def point(self) -> Kept | None:
         """Return the point that is chosen."""
         row = self.currentRow()
         return self._points[row] if 0 <= row < len(self._points) else None
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the points, or say how there come to be some."""
+        super().paintEvent(event)
+        if not self._points:
+            with QPainter(self.viewport()) as painter:
+                painter.setPen(QColor(theme.palette().muted))
+                painter.drawText(self.viewport().rect().adjusted(2, 2, -2, -2),
+                                 Qt.TextFlag.TextWordWrap, NOTHING)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Forget the point with Delete."""

@@ -17,9 +17,9 @@ from hybridstudio.config.models.base import Space
 from hybridstudio.gui.anatomy import alone
 from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.cellview import CORNERS
-from hybridstudio.gui.latentpage import LatentPage, single_label, with_label
+from hybridstudio.gui.latentpage import LatentPage
 from hybridstudio.gui.latentparts import LatentParts
-from hybridstudio.gui.latentstate import How, Spot, Square, how_told
+from hybridstudio.gui.latentstate import How, Spot, Square, how_told, single_label, with_label
 from hybridstudio.gui.latenttold import command_of, settings_of, square_told
 from hybridstudio.gui.planeview import PlaneView, lattice
 from hybridstudio.gui.sheetexport import SheetExport
