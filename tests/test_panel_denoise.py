@@ -10,7 +10,7 @@ from PIL import Image
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QWheelEvent
 
-from hybridstudio import pictures, runs
+from hybridstudio import frames, pictures, runs
 from hybridstudio.bench.scrub import scrubbed
 from hybridstudio.config import RunConfig, with_values
 from hybridstudio.errors import StudioError
@@ -20,6 +20,9 @@ from hybridstudio.gui.film import Film
 from hybridstudio.gui.panels.denoise import DenoisePanel
 from hybridstudio.gui.wishes import Cancel
 from hybridstudio.messages import Done, Draw, Notice, Progress, Started
+
+
+KNOBS = {"resample": 4, "jump": 5}  # of completing a picture
 
 
 def write_run(folder, name="my-run", labels=True, steps=(500, 1000)):
@@ -77,7 +80,7 @@ def test_without_a_run_it_says_what_to_do(panel):
 
 def test_a_run_brings_its_own_settings(panel, run):
     panel.show_run(run)
-    assert panel.form.settings() == DrawSettings(nfe=20, count=4)
+    assert panel.form.settings() == DrawSettings(nfe=20, count=4, knobs=KNOBS)
     assert panel.form.nfe.maximum() == 500
     assert [panel.form.label.itemText(place) for place in (0, 1)] == ["any", "0"]
     assert [panel.form.step.itemText(place) for place in range(3)] == [
@@ -413,7 +416,11 @@ def test_pointing_tells_the_value(drawn, qtbot):
     with qtbot.waitSignal(drawn.view.pointed) as told:
         qtbot.mouseMove(drawn.view, place)
     frame = drawn.view.frame_shown()
-    assert told.args[0] == f"predicted clean picture 3 · x 4, y 4 · value {frame.x0[2, 4, 4, 0]}"
+    values = {row: frames.value_at(frame, row, 2, 4, 4)[0] for row in frames.ROWS}
+    assert values["x0"] == pytest.approx(frame.x0[2, 4, 4, 0] / 127.5 - 1)
+    x_t, x0, eps = (f"{value:+.2f}".replace("-", "\u2212") for value in values.values())
+    assert told.args[0] == (
+        f"picture 3 · x 4, y 4  ·  x_t {x_t}  ·  x\u0302₀ {x0}  ·  ε\u0302 {eps}")
 
 
 def test_scrubbing_is_a_lookup(panel, run):
@@ -456,7 +463,7 @@ def test_restoring_the_settings_of_a_picture_starts_nothing(drawn, qtbot):
     drawn.restore({"run": "my-run", "seed": 11, "sampler": "heun", "nfe": 10**9, "label": 99,
                    "eta": -3.0, "step": 123, "weights": "raw"})
     assert drawn.form.settings() == DrawSettings(
-        "heun", 500, 0.0, 11, None, 1.0, 4, "raw", None)
+        "heun", 500, 0.0, 11, None, 1.0, 4, "raw", None, knobs=KNOBS)
     qtbot.wait(300)
     assert drawn.asked == []
     assert "are back" in drawn.notice.text

@@ -95,7 +95,7 @@ def test_every_family_shows_only_what_it_offers(panel, tmp_path, family):
     request = panel.asked[-1]
     assert (request.sampler is not None) == (len(model.samplers) > 1)
     assert (request.nfe is not None) == (model.evaluations.low < model.evaluations.high)
-    assert request.knobs == {knob.name: knob.default for knob in model.knobs()}
+    assert request.knobs == {knob.name: knob.default for knob in model.knobs() if not knob.needs}
 
 
 def test_knobs_are_drawn_with_undone_carried_and_restored(panel, tmp_path):

@@ -161,13 +161,14 @@ class DrawForm(QWidget):
             widget.setVisible("image" in asked)
         size, channels = config.data.size or 32, config.data.channels or 1
         if "image" in asked:
-            self.start.expect(size, channels, config.model.levels)
+            self.start.expect(size, channels, config.model.levels, asked & {"mask", "invert"})
         del blockers
         if not keep:
             self._undo, self._redo = [], []
         settings = self._settings if keep else DrawSettings.of(run)
         self._show(replace(settings, image=self.start.image, picture=self.start.path,
-                           from_step=self.start.from_step()))
+                           from_step=self.start.from_step(), mask=self.start.mask(),
+                           invert=self.start.invert()))
 
     def _count_what(self, config: RunConfig) -> None:
         """Let the count be of points where a run draws those."""
@@ -201,6 +202,10 @@ class DrawForm(QWidget):
         self._last_field = ""
         self._take(settings, "")
 
+    def choose_step(self, step: int | None) -> None:
+        """Take another checkpoint; going through several in a row undoes at once."""
+        self._take(replace(self._settings, step=step), "step")
+
     def roll(self) -> None:
         """Take another seed."""
         self._take(replace(self._settings, seed=random.SystemRandom().randrange(100_000)), "")
@@ -215,8 +220,12 @@ class DrawForm(QWidget):
         for name in ("nfe", "eta", "guidance", "seed", "count"):
             getattr(self, name).setValue(getattr(settings, name))
         for knob in self._knobs:
-            set_value(self.knobs[knob.name], settings.knobs.get(knob.name, knob.default))
-        self.start.show_start(settings.image, settings.picture, settings.from_step)
+            box = self.knobs[knob.name]
+            set_value(box, settings.knobs.get(knob.name, knob.default))
+            means = not knob.needs or getattr(settings, knob.needs) is not None
+            self._form.setRowVisible(box, means)
+        self.start.show_start(settings.image, settings.picture, settings.from_step, settings.mask,
+                              settings.invert)
         del blockers
         self._settings = self._read()
         self.eta.setEnabled(self._settings.sampler == "ddim")
@@ -229,7 +238,7 @@ class DrawForm(QWidget):
             self.seed.value(), self.label.currentData(), round(self.guidance.value(), 3),
             self.count.value(), cast(Weights, self.weights.currentData()),
             self.step.currentData(), self.start.image, self.start.from_step(), self.start.path,
-            knobs)
+            knobs, self.start.mask(), self.start.invert())
 
     # changes and undo
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hybridstudio.config import Knob, RunConfig
-from hybridstudio.messages import Draw, Images, Weights
+from hybridstudio.messages import Draw, Images, Mask, Weights
 from hybridstudio.runs import Run
 
 MOST = 64  # pictures that are drawn at once in the window
@@ -19,7 +19,8 @@ MOST_POINTS, USUAL_POINTS = 20_000, 2_000
 class DrawSettings:
     """What the form holds; `image` (H, W, C) is noised to `from_step` and denoised from there.
 
-    `picture` is the file that `image` was read from; `knobs` are a family's further settings.
+    `picture` is the file that `image` was read from; where `mask` (H, W) is true it stays. `invert`
+    brings it to its noise by inverting DDIM. `knobs` are a family's further settings.
     """
 
     sampler: str = "ddim"
@@ -35,6 +36,8 @@ class DrawSettings:
     from_step: int | None = None
     picture: Path | None = None
     knobs: Mapping[str, float] = field(default_factory=dict)
+    mask: Mask | None = None
+    invert: bool = False
 
     @classmethod
     def of(cls, run: Run) -> DrawSettings:
@@ -51,10 +54,18 @@ class DrawSettings:
         def said(name: str) -> Any:
             return getattr(self, name) if name in asked else None
 
+        has_image = self.image is not None and "image" in asked
         return Draw(run.path, self.count, said("sampler"), said("nfe"), said("eta"),
                     said("guidance"), self.seed, said("label"), said("weights") or "ema",
-                    self.step, said("image"), said("from_step") if self.image is not None else None,
-                    frames=True, knobs=dict(self.knobs))
+                    self.step, said("image"), self.from_step if has_image else None,
+                    frames=True, knobs=self.meant(run), mask=said("mask") if has_image else None,
+                    invert=bool(said("invert")) and has_image)
+
+    def meant(self, run: Run) -> dict[str, float]:
+        """Return the knobs that mean something now, such as those of completing a picture."""
+        idle = {knob.name for knob in run.config.model.knobs()
+                if knob.needs and getattr(self, knob.needs) is None}
+        return {name: value for name, value in self.knobs.items() if name not in idle}
 
     def settled(self, run: Run) -> DrawSettings:
         """Return these settings with the checkpoint that the newest is now.
@@ -67,9 +78,10 @@ class DrawSettings:
     def told(self, run: Run) -> dict[str, Any]:
         """Return the settings that a picture's file carries."""
         asked = offers(run) | {"sampler", "nfe", "seed", "count", "weights", "step"}
-        names = asked - {"image"} - ({"from_step"} if self.image is None else set())
+        of_image = {"from_step", "invert"}
+        names = asked - {"image", "mask"} - (of_image if self.image is None else set())
         told = {name: getattr(self, name) for name in sorted(names)}
-        return told | ({"knobs": dict(self.knobs)} if self.knobs else {})
+        return told | ({"knobs": knobs} if (knobs := self.meant(run)) else {})
 
     def restored(self, told: Mapping[str, Any], run: Run) -> DrawSettings:
         """Return these settings with those of a picture's file, where they can be meant."""
@@ -92,9 +104,9 @@ class DrawSettings:
                    for knob in model.knobs()})
 
     def alike(self, other: DrawSettings) -> bool:
-        """Compare; pictures are the same only if they are the same array."""
-        return self.image is other.image and \
-            replace(self, image=None) == replace(other, image=None)
+        """Compare; pictures and masks are the same only if they are the same array."""
+        return self.image is other.image and self.mask is other.mask and \
+            replace(self, image=None, mask=None) == replace(other, image=None, mask=None)
 
 
 def offers(run: Run) -> frozenset[str]:
@@ -110,6 +122,8 @@ def offers(run: Run) -> frozenset[str]:
         "weights": not run.shipped,  # those have the average alone
         "image": has_levels,
         "from_step": has_levels,
+        "mask": has_levels and model.inpaints,
+        "invert": has_levels and model.inverts,
     }
     return frozenset(name for name, means_something in asked.items() if means_something)
 

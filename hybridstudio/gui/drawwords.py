@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from hybridstudio import telling
-from hybridstudio.gui.drawing import is_points
+from collections.abc import Sequence
+from pathlib import Path
+
+from hybridstudio import commands, telling
+from hybridstudio.gui.drawing import DrawSettings, is_points
 from hybridstudio.messages import Frame, Notice
 from hybridstudio.runs import Run
 
+NO_RUN = Notice("A picture's settings were dropped", "no run is open to take them",
+                "choose one in the library and drop it again")
 
-def readout(frame: Frame, levels: int, left: float | None) -> str:
-    """Tell where a frame stands: its noise level of `levels`, step, time left, evaluations."""
+
+def no_start(run: Run) -> Notice:
+    """Tell that a run's model begins with no picture."""
+    return Notice(f"{run.name} starts from no picture",
+                  "only a model that removes noise step by step does",
+                  "choose a diffusion model in the library", "warning")
+
+
+def readout(frame: Frame, levels: int, left: float | None,
+            among: tuple[int, int] = (1, 1)) -> str:
+    """Tell where a frame stands: its noise level of `levels`, step, time left, evaluations.
+
+    `among` is which of how many steps at this level it is.
+    """
     nfe = f"{frame.nfe:,} evaluation{'' if frame.nfe == 1 else 's'}"
     if frame.steps == 0:
         said = ["Drawn in one pass: there are no steps to go through", nfe]
     else:
-        said = [f"t = {round(frame.t):,} of {levels or round(frame.t):,}",
+        number, alike = among
+        of_level = f", {number} of {alike} here" if alike > 1 else ""
+        said = [f"t = {round(frame.t):,} of {levels or round(frame.t):,}{of_level}",
                 f"step {frame.step:,} of {frame.steps:,}"]
         if left is not None and left >= 1:
             said.append(f"{telling.duration(round(left))} left")
@@ -25,6 +44,11 @@ def readout(frame: Frame, levels: int, left: float | None) -> str:
 def draws(run: Run | None) -> bool:
     """Tell whether a run's model draws at all; a classifier does not."""
     return run is None or bool(run.config.model.samplers)
+
+
+def can_draw(run: Run | None) -> bool:
+    """Tell whether a run can be drawn from now."""
+    return run is not None and draws(run) and (bool(run.checkpoints) or run.state == "training")
 
 
 def why_empty(run: Run | None, awaited: str, is_drawing: bool, can_draw: bool) -> str:
@@ -54,3 +78,18 @@ def restored(name: str, run: Run) -> Notice:
     return Notice(f"These settings come from a picture of {name}",
                   f"{run.name} is chosen now, so it draws other pictures",
                   f"choose {name} in the library", "warning")
+
+
+def came_back(error: float) -> Notice:
+    """Tell how well an inverted picture came back."""
+    return Notice(f"Your picture came back with an error of {error:.3f}",
+                  "root mean square, where a pixel goes from −1 to 1; the frames lead up to its "
+                  "noise and down again", "" if error < 0.05 else
+                  "more evaluations, or less noise, bring it nearer")
+
+
+def command(settings: DrawSettings, run: Run, rows: Sequence[str], mask: Path | None) -> str:
+    """Return the command line that draws the same and shows the same rows."""
+    return commands.as_command(
+        settings.request(run), image=str(settings.picture or "IMAGE.png"),
+        mask=str(mask or "MASK.png"), rows=rows)

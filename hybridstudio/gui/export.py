@@ -1,4 +1,4 @@
-"""The Export menu of a drawing: the frame, a strip, an animation, or the raw arrays."""
+"""The Export menu of a drawing: the frame, a strip, a sheet, an animation, the raw arrays."""
 
 from __future__ import annotations
 
@@ -10,26 +10,30 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
-from hybridstudio import pictures
-from hybridstudio.gui import film as films
+from hybridstudio import frames, pictures
 from hybridstudio.gui import theme
 from hybridstudio.gui.askfile import ask_file
 from hybridstudio.gui.writing import Writer
+from hybridstudio.messages import Frame
 
 # What is offered: name in the menu, ending, what the dialog calls it.
 KINDS: dict[str, tuple[str, str, str]] = {
     "frame": ("This frame as PNG…", ".png", "PNG picture"),
     "strip": ("Strip of moments as PNG…", ".png", "PNG picture"),
+    "sheet": ("Finished pictures as a sheet (PNG)…", ".png", "PNG picture"),
     "gif": ("Animation as GIF…", ".gif", "GIF animation"),
     "webp": ("Animation as WebP…", ".webp", "WebP animation"),
     "mp4": ("Animation as MP4…", ".mp4", "MP4 video"),
     "npz": ("All frames as arrays (.npz)…", ".npz", "NumPy archive"),
 }
+PARTS = ("strip", "sheet")  # are named in the file
 ANIMATION_FRAMES = 120  # frames of an animation at most
 
 
 class ExportButton(QToolButton):
-    """Offers the exports; `material()` gives film, frame, rows, only and settings when one begins.
+    """Offers the exports; `material()` gives what they are made from when one begins.
+
+    That is film, frame, rows, their ranges, the only picture or None, and settings.
 
     `written` tells the path of a finished file, `failed` a StudioError.
     """
@@ -62,7 +66,7 @@ class ExportButton(QToolButton):
         title, ending, words = KINDS[kind]
         settings = self._material()["settings"]
         name = "-".join(str(settings[key]) for key in ("run", "sampler", "nfe") if key in settings)
-        name += f"-seed{settings.get('seed', 0)}" + ("-strip" if kind == "strip" else "")
+        name += f"-seed{settings.get('seed', 0)}" + (f"-{kind}" if kind in PARTS else "")
         # The dialog asks whether an existing file may be replaced.
         ask_file(self, title.rstrip("…"), lambda path: self.write(kind, path, overwrite=True),
                  kinds=[f"{words} (*{ending})"], save_as=name.replace("+", "p") + ending)
@@ -71,24 +75,38 @@ class ExportButton(QToolButton):
         """Write an export in a thread, once another that is being written has been given up."""
         self.cancel()
         material = self._material()
-        frames = list(material["film"])  # frozen records: safe to read in the thread
+        film = material["film"]
+        kept = list(film)  # frozen records: safe to read in the thread
         frame, rows, only = material["frame"], material["rows"], material["only"]
-        settings = material["settings"]
+        ranges, settings = material["ranges"], material["settings"]
+        earlier = film.before(frame) if frame is not None else None
+
+        def whole(place: int) -> Frame:
+            return frames.completed(kept[place], kept[place - 1] if place else None, rows)
 
         def work(check: Callable[[], None]) -> None:
             if kind == "frame":
-                pictures.write_png(path, films.page(frame, rows, only), settings, overwrite)
+                page = frames.page(frames.completed(frame, earlier, rows), rows, only,
+                                   ranges=ranges)
+                pictures.write_png(path, page, settings, overwrite)
             elif kind == "strip":
-                pictures.write_png(path, films.strip(frames, rows, only), settings, overwrite)
+                moments = [whole(place)
+                           for place in pictures.spread(len(kept), frames.STRIP_FRAMES)]
+                page = frames.strip(moments, rows, only, ranges)
+                pictures.write_png(path, page, settings, overwrite)
+            elif kind == "sheet":
+                page = pictures.sheet(kept[-1].x_t, zoom=frames.export_zoom(kept[-1]))
+                pictures.write_png(path, page, settings, overwrite)
             elif kind == "npz":
-                films.write_arrays(path, frames, settings, check, overwrite)
+                frames.write_arrays(path, kept, settings, check, overwrite)
             else:
-                pictures.write_animation(path, pages(check), overwrite=overwrite)
+                pictures.write_animation(path, pages(check), settings=settings,
+                                         overwrite=overwrite)
 
         def pages(check: Callable[[], None]) -> Iterator[pictures.Raster]:
-            for place in pictures.spread(len(frames), ANIMATION_FRAMES):
+            for place in pictures.spread(len(kept), ANIMATION_FRAMES):
                 check()
-                yield films.page(frames[place], rows, only)
+                yield frames.page(whole(place), rows, only, ranges=ranges)
 
         before, self._writer = self._writer, Writer(work, self)
         self._writer.written.connect(lambda: self.written.emit(path))
@@ -119,4 +137,4 @@ class ExportButton(QToolButton):
         writing = self._writer is not None
         self._cancel.setVisible(writing)
         self.setToolTip("Writing… open the menu to cancel" if writing else
-                        "Export the frame, a strip, an animation or the raw frames")
+                        "Export the frame, a strip, a sheet, an animation or the raw frames")

@@ -1,74 +1,44 @@
-"""One frame of a drawing on the screen: x_t, the predicted picture and the predicted noise."""
+"""One frame of a drawing on the screen: its rows of pictures, as large as they fit or enlarged."""
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import dataclass, replace
-from html import escape
+from collections.abc import Mapping
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, QSizeF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
-    QIcon,
-    QImage,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
-    QPixmap,
     QResizeEvent,
-    QTextDocument,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from hybridstudio.gui import mosaic, theme
-from hybridstudio.gui.film import ROWS, Row, pictures_in, row_of, says
+from hybridstudio import frames
+from hybridstudio.frames import ROWS, Range, Row, pictures_in, says
+from hybridstudio.gui import filmlayout, mosaic, theme
+from hybridstudio.gui.filmlayout import LARGEST, MATHS, Block, Wanted, signed, symbol
 from hybridstudio.gui.images import to_qimage
-from hybridstudio.gui.mosaic import Grid
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Frame
 
-# Mathematics as books set it: variables slanted, a hat on what is predicted.
-MATHS: dict[Row, str] = {"x_t": "<i>x</i><sub><i>t</i></sub>",
-                         "x0": "<i>x\u0302</i><sub>0</sub>", "eps": "<i>ε\u0302</i>"}
-_SIDE_LABEL, _TOP_LABEL = 96, 28  # room for a label in points
+__all__ = ["MATHS", "Block", "FilmView", "symbol"]
 
-
-@dataclass(frozen=True)
-class Block:
-    """Where one row of pictures lies, in points; its label, and its pixels where it has any.
-
-    `scale` is how many points a pixel of its grid takes.
-    """
-
-    row: Row
-    label: QRectF
-    words: QTextDocument
-    origin: QPointF
-    grid: Grid
-    scale: float
-    image: QImage | None = None
-
-    @property
-    def place(self) -> QRectF:
-        """Where the whole row lies, in points."""
-        return QRectF(self.origin, QSizeF(*self.grid.size) * self.scale)
-
-    @property
-    def pixels(self) -> QRectF:
-        """What of the image that is."""
-        return QRectF(QPointF(0, 0), QSizeF(*self.grid.size))
+SYMBOLS: dict[Row, str] = {"x_t": "x_t", "x0": "x\u0302₀", "eps": "ε\u0302", frames.NOISE: "ε",
+                           frames.DIFFERENCE: "|ε\u0302−ε|", frames.CHANGE: "Δx\u0302₀"}
 
 
 class FilmView(QWidget):
     """Shows a frame's rows as large as they fit, stacked or side by side, whichever is larger.
 
-    Pictures are enlarged by whole numbers, clouds of points to what room there is.
-    `scrubbed` tells steps to move by (the wheel), `pointed` what lies under the mouse in words,
-    `enlarged` whether one is shown alone, `scaled` the zoom in words.
-    `painted_at` is the time (perf_counter) at which painting last ended.
+    Pictures are enlarged by whole numbers, clouds of points to what room there is; one that is
+    shown alone may be enlarged further and moved. `ranges` say in which range a row is shown,
+    `has_facts` whether its statistics are told. `scrubbed` tells steps to move by (the wheel),
+    `pointed` what lies under the mouse in words, `enlarged` whether one is shown alone, `scaled`
+    the zoom in words. `painted_at` is the time (perf_counter) at which painting last ended.
     """
 
     scrubbed = Signal(int)
@@ -80,24 +50,31 @@ class FilmView(QWidget):
         super().__init__(parent)
         self.painted_at = 0.0
         self.rows: tuple[Row, ...] = ROWS
+        self.ranges: Mapping[Row, Range] = {}
+        self.has_facts = False
         self.current = 0
         self.alone = False  # whether only the current picture is shown
+        self.zoom: int | None = None  # of one that is shown alone; None: as large as it fits
         self.empty = ""  # what is said where there is no frame
+        self._centre = (0.5, 0.5)  # of what is seen of it, as shares of its sides
         self._frame: Frame | None = None
+        self._before: Frame | None = None
+        self._told: Frame | None = None  # the frame with the rows that follow from others
         self._blocks: list[Block] = []
         self._places: list[Block] = []  # the same without pixels: good until the layout changes
-        self._placed_for: tuple[object, ...] = ()
+        self._placed_for: Wanted | None = None
+        self._dragged_from: QPointF | None = None
         self._turned = 0
-        self._zoom = 0
+        self._scale = ""
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Frames")
         theme.changed.connect(self.refresh)
 
-    def show_frame(self, frame: Frame | None) -> None:
-        """Show a frame; None shows the words in `empty`."""
-        self._frame = frame
+    def show_frame(self, frame: Frame | None, before: Frame | None = None) -> None:
+        """Show a frame, and how it differs from the one before; None shows the words in `empty`."""
+        self._frame, self._before = frame, before
         if frame is not None:
             self.current = min(self.current, len(frame.x_t) - 1)
         self.refresh()
@@ -111,10 +88,20 @@ class FilmView(QWidget):
         self.rows = rows
         self.refresh()
 
+    def show_ranges(self, ranges: Mapping[Row, Range]) -> None:
+        """Choose the range of values in which each row is shown."""
+        self.ranges = ranges
+        self.refresh()
+
+    def show_facts(self, on: bool) -> None:
+        """Tell the statistics of each row, or not."""
+        self.has_facts = on
+        self.refresh()
+
     def show_alone(self, alone: bool) -> None:
         """Show only the current picture, or all of them."""
         if alone != self.alone:
-            self.alone = alone
+            self.alone, self.zoom, self._centre = alone, None, (0.5, 0.5)
             self.refresh()
             self.enlarged.emit(alone)
 
@@ -122,9 +109,20 @@ class FilmView(QWidget):
         """Return the one picture that is shown, None where all are."""
         return self.current if self.alone else None
 
+    def magnify(self, by: int) -> None:
+        """Enlarge what is shown alone by a further whole number; 0 shows it as large as it fits."""
+        if self._frame is None or self._frame.points or not self._blocks:
+            return
+        self.show_alone(True)
+        zoom = self.zoom or self._blocks[0].grid.zoom
+        wanted = zoom + by if zoom + by not in (0, -1) else 1 if by > 0 else -2
+        lowest = min(1, -(max(self._frame.x_t.shape[1:3]) // 64))
+        self.zoom = max(lowest, min(LARGEST, wanted)) if by else None
+        self.refresh()
+
     def refresh(self) -> None:
         """Paint anew."""
-        self._blocks = []
+        self._blocks, self._told = [], None
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -140,79 +138,38 @@ class FilmView(QWidget):
         self.refresh()
         super().resizeEvent(event)
 
-    # layout
+    # --- layout -----------------------------------------------------------------------------------
 
     def _layout(self, frame: Frame) -> list[Block]:
         count, height, width, _ = frame.x_t.shape
-        ratio = self.devicePixelRatioF()
-        shape = (1 if self.alone else count, height, width)
         # What comes in one pass and stands alone needs no name.
         is_plain = frame.steps == 0 and len(self.rows) == 1
         words = () if is_plain else tuple(says(row, frame) for row in self.rows)
-        wanted = (shape, ratio, self.rows, words, self.size(), theme.palette().dark)
+        wanted = Wanted(
+            self.rows, words, (1 if self.alone else count, height, width), self.size(),
+            self.devicePixelRatioF(), bool(frame.points), self.has_facts,
+            self.zoom if self.alone else None, self._centre, theme.palette().dark)
         if wanted != self._placed_for:
-            is_cloud = bool(frame.points)
-            stacked = self._arranged(shape, ratio, words, is_cloud, across=False)
-            across = self._arranged(shape, ratio, words, is_cloud, across=True)
-            is_larger = across and _size(across[0]) > _size(stacked[0])
-            self._places, self._placed_for = across if is_larger else stacked, wanted
+            self._places = filmlayout.laid_out(wanted, self.font())
+            self._placed_for = wanted
         return self._places
-
-    def _arranged(self, shape: tuple[int, int, int], ratio: float, words: tuple[str, ...],
-                  is_cloud: bool, across: bool) -> list[Block]:
-        count = len(self.rows)
-        if not count:
-            return []
-        wide, high = self.width() - 2 * GRID, self.height() - 2 * GRID
-        beside, above = (_SIDE_LABEL, _TOP_LABEL) if any(words) else (0, 0)
-        room: tuple[float, float] = (wide - beside, (high - (count - 1) * GRID) / count)
-        if across:
-            room = ((wide - (count - 1) * 2 * GRID) / count, high - above)
-        if is_cloud:  # smooth anyway: it takes all the room
-            grid = Grid(1, *shape[1:], columns=1, zoom=1, gap=0)
-            scale = max(1.0, min(room)) / max(shape[1:])
-        else:
-            pixels = (int(max(1, room[0]) * ratio), int(max(1, room[1]) * ratio))
-            grid, scale = mosaic.fitting(*shape, pixels, gap=round(2 * ratio)), 1 / ratio
-        size = QPointF(*grid.size) * scale
-        step = QPointF(size.x() + 2 * GRID, 0) if across else QPointF(0, size.y() + GRID)
-        whole = size + step * (count - 1)
-        extra = QPointF(0, above) if across else QPointF(beside, 0)
-        start = (QPointF(self.width(), self.height()) - whole - extra) / 2
-        first = _on_pixel(QPointF(max(0.0, start.x()), max(0.0, start.y())) + extra, ratio)
-        blocks = []
-        for index, row in enumerate(self.rows):
-            origin = _on_pixel(first + step * index, ratio)
-            label = (QRectF(origin.x(), origin.y() - above, room[0], above) if across
-                     else QRectF(origin.x() - beside, origin.y(), max(0, beside - GRID),
-                                 max(size.y(), 1.0)))
-            told = self._label(row, words[index], label.width(), across) if words else (
-                QTextDocument())
-            if not across:
-                label.translate(0, max(0.0, (label.height() - told.size().height()) / 2))
-            blocks.append(Block(row, label, told, origin, grid, scale))
-        return blocks
-
-    def _label(self, row: Row, words: str, width: float, across: bool) -> QTextDocument:
-        colours = theme.palette()
-        told = f"<span style='color:{colours.muted}'>{escape(words)}</span>"
-        if row in MATHS:
-            told = (f"<span style='font-family:serif;font-size:15pt;color:{colours.text}'>"
-                    f"{MATHS[row]}</span>{'&nbsp; ' if across else '<br>'}{told}")
-        text = QTextDocument()
-        text.setDocumentMargin(0)
-        text.setDefaultFont(self.font())
-        text.setTextWidth(width)
-        text.setHtml(told)
-        return text
 
     def _composed(self, frame: Frame) -> list[Block]:
         ground = QColor(theme.palette().canvas).rgb() & 0xFFFFFF
-        return [block if pictures_in(frame, block.row) is None else replace(block, image=to_qimage(
-            mosaic.compose(row_of(frame, block.row, self.only()), block.grid, ground)))
-            for block in self._layout(frame)]
+        blocks = []
+        for block in self._layout(frame):
+            if pictures_in(frame, block.row) is None:
+                blocks.append(block)
+                continue
+            images = frames.shown_of(frame, block.row, self.ranges.get(block.row, "as is"),
+                                     self.only())
+            (x, y), grid = block.corner, block.grid
+            seen = images[:, y:y + grid.height, x:x + grid.width]
+            blocks.append(filmlayout.with_image(
+                block, to_qimage(mosaic.compose(seen, grid, ground))))
+        return blocks
 
-    # painting
+    # --- painting ---------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint what was composed before."""
@@ -225,13 +182,17 @@ class FilmView(QWidget):
                 flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
                 painter.drawText(room, flags, self.empty)
                 return
+            if self._told is None:
+                self._told = frames.completed(self._frame, self._before, self.rows)
             if not self._blocks:
-                self._blocks = self._composed(self._frame)
+                self._blocks = self._composed(self._told)
                 self._tell_scale()
             for block in self._blocks:
                 painter.translate(block.label.topLeft())
                 block.words.drawContents(painter)
                 painter.resetTransform()
+                if self.has_facts and any(self._placed_for.words if self._placed_for else ()):
+                    self._paint_facts(painter, block, self._told)
                 if block.image is not None:
                     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform,
                                           bool(self._frame.points))
@@ -243,6 +204,19 @@ class FilmView(QWidget):
                     painter.drawRect(self._place(block, self.current).adjusted(-1, -1, 1, 1))
         self.painted_at = time.perf_counter()
 
+    def _paint_facts(self, painter: QPainter, block: Block, frame: Frame) -> None:
+        """Tell a row's statistics under its name, as many lines as there is room for."""
+        lines = filmlayout.facts(frames.statistics_of(frame, block.row))
+        place, high = block.facts, painter.fontMetrics().height()
+        painter.setPen(QColor(theme.palette().muted))
+        if place.bottom() > block.origin.y() and place.y() < block.origin.y():  # above
+            width = painter.fontMetrics().horizontalAdvance("   ".join(lines))
+            shown = lines if width <= place.width() else lines[:2]
+            painter.drawText(QPointF(place.x(), place.y() + high - 4), "   ".join(shown))
+            return
+        for number, line in enumerate(lines[:int(place.height() // high)]):
+            painter.drawText(QPointF(place.x(), place.y() + (number + 1) * high - 4), line)
+
     def _paint_missing(self, painter: QPainter, block: Block) -> None:
         painter.setPen(QColor(theme.palette().muted))
         painter.drawText(block.place, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
@@ -251,83 +225,91 @@ class FilmView(QWidget):
     def _tell_scale(self) -> None:
         """Tell the zoom once it is another; not while painting, as who hears it lays out anew."""
         if self._blocks and self._frame is not None:
-            zoom = 0 if self._frame.points else self._blocks[0].grid.zoom
-            if zoom != self._zoom:
-                self._zoom = zoom
-                words = mosaic.scale_text(zoom) if zoom else ""
+            words = "" if self._frame.points else mosaic.scale_text(self._blocks[0].grid.zoom)
+            if words != self._scale:
+                self._scale = words
                 QTimer.singleShot(0, self, lambda: self.scaled.emit(words))
 
     def _place(self, block: Block, index: int) -> QRectF:
         left, top, width, height = (side * block.scale for side in block.grid.place(index))
         return QRectF(block.origin.x() + left, block.origin.y() + top, width, height)
 
-    # mouse
+    # --- mouse ------------------------------------------------------------------------------------
 
     def _under(self, position: QPointF) -> tuple[Block, int, int, int] | None:
-        for block in self._blocks:
-            place = (position - block.origin) / block.scale
-            if found := block.grid.at(place.x(), place.y()):
-                index, x, y = found
-                return block, self.current if self.alone else index, x, y
-        return None
+        if (found := filmlayout.found(self._blocks, position)) is None:
+            return None
+        block, index, x, y = found
+        return block, self.current if self.alone else index, x, y
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Tell what lies under the mouse."""
-        found, frame = self._under(event.position()), self._frame
-        if found is None or frame is None or pictures_in(frame, found[0].row) is None:
-            return self.pointed.emit("")
+        """Tell what lies under the mouse; move an enlarged picture that is held."""
+        if self._dragged_from is not None and self._frame is not None and self._blocks:
+            by = (event.position() - self._dragged_from).toPoint()
+            self._dragged_from = event.position()
+            self._centre = filmlayout.moved(self._centre, by, self._blocks[0],
+                                            self._frame.x_t.shape[1:3])
+            self.refresh()
+            return
+        self.pointed.emit(self._words(self._under(event.position())))
+
+    def _words(self, found: tuple[Block, int, int, int] | None) -> str:
+        """Tell the values of a pixel in all rows, in units of [-1, 1]."""
+        if found is None or self._told is None:
+            return ""
         block, index, x, y = found
-        if frame.points:
-            count = len(frame.points["x_t"])
-            return self.pointed.emit(f"{says(block.row, frame)} · {count:,} points")
-        value = ", ".join(map(str, row_of(frame, block.row)[index, y, x].tolist()))
-        self.pointed.emit(f"{says(block.row, frame)} {index + 1} · x {x}, y {y} · value {value}")
+        if self._told.points:
+            count = len(self._told.points["x_t"])
+            return f"{says(block.row, self._told)} · {count:,} points"
+        told = [f"picture {index + 1} · x {x}, y {y}"]
+        for row in self.rows:
+            if values := frames.value_at(self._told, row, index, x, y):
+                told.append(f"{SYMBOLS.get(row, row)} {' '.join(map(signed, values))}")
+        return "  ·  ".join(told)
 
     def leaveEvent(self, event: QEvent) -> None:
         """Nothing lies under the mouse any more."""
         self.pointed.emit("")
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose the picture that is clicked."""
+        """Choose the picture that is clicked; hold one that is enlarged."""
         if found := self._under(event.position()):
             self.current = found[1]
             self.update()
+            if self.zoom is not None:
+                self._dragged_from = event.position()
+                self.setCursor(Qt.CursorShape.ClosedHandCursor)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Let go of an enlarged picture."""
+        self._dragged_from = None
+        self.unsetCursor()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Show the picture alone, or all again."""
         if self._under(event.position()):
+            self._dragged_from = None
             self.show_alone(not self.alone)
 
+    def takes(self, key: Qt.Key) -> bool:
+        """Enlarge, or show all, as a key asks; returns whether it is one of those heard here."""
+        zooms = {Qt.Key.Key_Plus: 1, Qt.Key.Key_Equal: 1, Qt.Key.Key_Minus: -1, Qt.Key.Key_0: 0}
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.show_alone(not self.alone)
+        elif key in zooms:
+            self.magnify(zooms[key])
+        else:
+            return False
+        return True
+
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Scrub by whole notches."""
+        """Scrub by whole notches; with Ctrl enlarge."""
         turned: QPoint = event.angleDelta()
         self._turned += turned.y() or turned.x()  # touchpads turn in small parts
         notches = int(self._turned / 120)
         self._turned -= notches * 120
-        if notches:
+        if notches and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.magnify(1 if notches > 0 else -1)
+        elif notches:
             self.scrubbed.emit(-notches)
         event.accept()
-
-
-def symbol(row: Row, ratio: float) -> tuple[QIcon, QSize]:
-    """Return a row's variable as an icon and its size in points: its hat shows in small as well."""
-    colours = theme.palette()
-    text = QTextDocument()
-    text.setDocumentMargin(0)
-    text.setHtml(f"<span style='font-family:serif;font-size:12pt;color:{colours.text}'>"
-                 f"{MATHS[row]}</span>")
-    size = QSize(math.ceil(text.idealWidth()) + GRID // 2, math.ceil(text.size().height()))
-    pixmap = QPixmap(size * ratio)
-    pixmap.setDevicePixelRatio(ratio)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    with QPainter(pixmap) as painter:
-        text.drawContents(painter)
-    return QIcon(pixmap), size
-
-
-def _size(block: Block) -> float:
-    return block.grid.picture[0] * block.scale
-
-
-def _on_pixel(place: QPointF, ratio: float) -> QPointF:
-    return QPointF(round(place.x() * ratio) / ratio, round(place.y() * ratio) / ratio)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +18,20 @@ from PySide6.QtGui import (
     QKeySequence,
     QShortcut,
 )
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
-from hybridstudio import commands, pictures, runs
+from hybridstudio import pictures, runs
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import drawwords
 from hybridstudio.gui.anatomy import Panel, alone
 from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.drawform import DrawForm
-from hybridstudio.gui.drawing import DrawSettings, is_points, offers
+from hybridstudio.gui.drawing import DrawSettings, offers
 from hybridstudio.gui.export import ExportButton
-from hybridstudio.gui.film import ROWS, Film
-from hybridstudio.gui.filmbar import FilmBar
-from hybridstudio.gui.filmview import FilmView
+from hybridstudio.gui.filmstage import FilmStage, stacked
+from hybridstudio.gui.reels import Reels
 from hybridstudio.gui.startpicture import dropped_picture
-from hybridstudio.gui.timeline import Timeline
 from hybridstudio.gui.wishes import Cancel
 from hybridstudio.messages import Done, Event, Frame, Notice, Progress, Started
 from hybridstudio.runs import Run
@@ -43,6 +43,7 @@ class DenoisePanel(Panel):
     """Draws from a run and keeps every frame, so that going through them is only a lookup."""
 
     TITLE = "Denoise"
+    VIEW = "Timeline"
     SAYS = "Watch pictures come out of noise, step by step."
     HELP = (
         "<p>A diffusion model begins with pure noise and removes a little of it in each step; a "
@@ -50,40 +51,35 @@ class DenoisePanel(Panel):
         "<p><b>x<sub>t</sub></b> is the noisy picture at noise level t, <b>x\u0302<sub>0</sub></b> "
         "the clean picture the network expects from there, <b>ε\u0302</b> the noise it sees.</p>"
         "<p>Draw with Ctrl+Return. Scrub with the slider, the arrow keys, the wheel, Home and End; "
-        "Space plays. Double-click a picture to enlarge it. Changing a setting draws anew.</p>")
+        "Space plays. Double-click a picture to enlarge it, + and − zoom, 0 shows it whole. "
+        "Changing a setting draws anew; settings that were drawn before come back at once.</p>"
+        "<p>A run with several checkpoints has a second slider: the same noise, drawn with the "
+        "weights of another training step.</p>"
+        "<p>Drop a picture of yours to noise and denoise it, to complete a part of it, or to "
+        "walk it back to its noise.</p>")
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._run: Run | None = None
         self._path: Path | None = None  # of the run that was chosen, whether it is there or not
         self._is_awaited = False  # its training is getting ready
-        self._film = Film()
-        self._drawn: DrawSettings | None = None  # what the frames were drawn with
+        self.reels = Reels()
         self._asked: DrawSettings | None = None  # what was asked for last
         self._is_drawing = False
         self._void = False  # what is still told is of a run that is not shown any more
-        self._left: float | None = None  # seconds that drawing still takes
-        self._place: Frame | None = None  # where a user scrubbed to; None follows the newest
-        self.view = FilmView()
-        self.bar = FilmBar()
-        self.timeline = Timeline()
+        self.stage = FilmStage()
+        self.view, self.bar = self.stage.view, self.stage.bar
+        self.timeline, self.training = self.stage.timeline, self.stage.training
         self.form = DrawForm()
         self.notice = Card()
         self.notice.hide()
         canvas = QWidget()
-        column = QVBoxLayout(canvas)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.notice)
-        column.addWidget(self.bar)
-        column.addWidget(self.view, 1)
+        stacked(canvas, self.notice, self.stage)
         self.set_canvas(canvas)
-        self.set_transport(self.timeline)
+        self.set_transport(self.stage.transport)
         self.set_inspector(self.form)
         self._made_header_buttons()
-        self._redraw = QTimer(self)
-        self._redraw.setSingleShot(True)
-        self._redraw.setInterval(REDRAW_AFTER)
+        self._redraw = QTimer(self, singleShot=True, interval=REDRAW_AFTER)
         self._redraw.timeout.connect(self.draw)
         self._connect()
         self.setAcceptDrops(True)
@@ -102,19 +98,17 @@ class DenoisePanel(Panel):
             self.add_to_header(widget)
 
     def _connect(self) -> None:
-        self.timeline.moved.connect(self._on_moved)
-        self.view.scrubbed.connect(self.timeline.step)
-        self.view.scaled.connect(self.bar.scale.setText)
-        self.view.pointed.connect(self.timeline.pointed.setText)
-        self.view.enlarged.connect(self.bar.show_alone)
-        self.bar.alone.connect(self.view.show_alone)
-        self.bar.chosen.connect(self.view.show_rows)
+        self.stage.lacking.connect(self._make_again)
+        self.training.moved.connect(self.form.choose_step)
+        self.training.all.connect(self._draw_next)
         self.form.changed.connect(self._on_settings)
         self.form.failed.connect(self._tell_error)
         self.draw_button.clicked.connect(self._draw_or_stop)
         self.export.failed.connect(self._tell_error)
         self.export.written.connect(self._on_written)
         for key, slot in ((QKeySequence("Ctrl+Return"), self.draw),
+                          (QKeySequence("Ctrl+Left"), lambda: self.training.go(-1)),
+                          (QKeySequence("Ctrl+Right"), lambda: self.training.go(1)),
                           (QKeySequence(QKeySequence.StandardKey.Undo), self.form.undo),
                           (QKeySequence(QKeySequence.StandardKey.Redo), self.form.redo)):
             QShortcut(key, self, slot, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -141,19 +135,19 @@ class DenoisePanel(Panel):
         if error is not None:
             self._tell_error(error)
         self._run, self._path = run, path
+        self.stage.levels = run.config.model.levels if run is not None else 0
         self._is_awaited = path is not None and run is None and error is None
         if run is not None and (is_other or _offers(run) != _offers(before)):
             self.form.show_run(run, keep=not is_other)
         if is_other:
             self._show_anatomy()
+        self._show_training()
         self._show_state()
 
     def start_from(self, path: Path) -> None:
         """Start from a picture of the user's; a model that begins with none says so."""
         if self._run is not None and "image" not in offers(self._run):
-            self.notice.tell(Notice(f"{self._run.name} starts from no picture",
-                                    "only a model that removes noise step by step does",
-                                    "choose a diffusion model in the library", "warning"))
+            self.notice.tell(drawwords.no_start(self._run))
         else:
             self.form.start.open(path)
 
@@ -163,8 +157,7 @@ class DenoisePanel(Panel):
         What cannot be meant for this run is left as it is, numbers are brought within their limits.
         """
         if self._run is None:
-            self.notice.tell(Notice("A picture's settings were dropped", "no run is open to take "
-                                    "them", "choose one in the library and drop it again"))
+            self.notice.tell(drawwords.NO_RUN)
             return
         self.form.apply(self.form.settings().restored(settings, self._run))
         self._redraw.stop()  # a dropped file never starts anything
@@ -173,35 +166,33 @@ class DenoisePanel(Panel):
     def _leave_drawing(self) -> None:
         """Take all frames away; what is still being drawn is given up."""
         self._redraw.stop()
-        if self._is_drawing:
+        self.training.fill.setChecked(False)
+        if self.reels.work is not None:
             self._void = True
             self.requested.emit(Cancel())
-        self._film.clear()
-        self._drawn, self._place, self._left, self._is_drawing = None, None, None, False
-        self.view.show_frame(None)
-        self.timeline.set_steps(0)
-        self.timeline.set_levels([])
+        self.reels.leave()
+        self._is_drawing = False
+        self.stage.clear()
 
     # --- asking -----------------------------------------------------------------------------------
 
     def draw(self) -> None:
         """Ask for the pictures with the settings as they are."""
-        if self._run is None or not self._can_draw():
+        if self._run is None or not drawwords.can_draw(self._run):
             return
         self._redraw.stop()
         self.show_error(None)
-        self._asked, self._left = self.form.settings(), None
+        self._asked, self.stage.left = self.form.settings(), None
         self._is_drawing, self._void = True, False
+        request = self.reels.draw(self._run, self._asked)
         self._show_state()
-        self.requested.emit(self._asked.request(self._run))
+        self.requested.emit(request)
 
     def copy_command(self) -> None:
         """Put the command line that draws the same on the clipboard."""
         if self._run is not None:
-            settings = self.form.settings()
-            command = commands.as_command(settings.request(self._run),
-                                          image=str(settings.picture or "IMAGE.png"))
-            QGuiApplication.clipboard().setText(command)
+            QGuiApplication.clipboard().setText(drawwords.command(
+                self.form.settings(), self._run, self.view.rows, self.form.start.painter.path))
             self.timeline.pointed.setText("Command copied")
 
     def _draw_or_stop(self) -> None:
@@ -211,19 +202,55 @@ class DenoisePanel(Panel):
             self.draw()
 
     def _on_settings(self) -> None:
-        """Draw anew once the settings rest; a picture that came in waits for Draw."""
-        image = self.form.settings().image
-        is_new = image is not None and (self._asked is None or image is not self._asked.image)
-        if is_new:
-            self._redraw.stop()
-            self.timeline.pointed.setText("Press Draw to start from the picture")
-        elif self._drawn is not None or self._is_drawing:
-            self._redraw.start()
+        """Draw anew once the settings rest, unless their frames are kept from before.
 
-    def _can_draw(self) -> bool:
-        run = self._run
-        return run is not None and drawwords.draws(run) and (
-            bool(run.checkpoints) or run.state == "training")
+        A picture that came in waits for Draw.
+        """
+        settings, run = self.form.settings(), self._run
+        image = settings.image
+        is_new = image is not None and (self._asked is None or image is not self._asked.image)
+        self._redraw.stop()
+        if is_new:
+            self.timeline.pointed.setText("Press Draw to start from the picture")
+        elif run is not None and self.reels.find(run, settings) is not None:
+            self._show_kept(run, settings)
+        elif self.reels.drawn is not None or self._is_drawing:
+            self._redraw.start()
+        self._show_training()
+
+    def _show_kept(self, run: Run, settings: DrawSettings) -> None:
+        """Show frames that were drawn before with the same settings."""
+        if self._is_drawing:
+            self._void, self._is_drawing = True, False
+            self.reels.work = None
+            self.requested.emit(Cancel())
+        self.reels.show(run, settings)
+        self._asked = settings
+        self._offer_rows()
+        self.stage.watch(self.reels.film)
+        self._show_state()
+
+    def _make_again(self, step: int) -> None:
+        """Ask for the frames around this place again, which were let go for want of memory."""
+        if self._run is None or self.reels.work is not None or self._redraw.isActive():
+            return
+        request = self.reels.again(self._run, step)
+        if request is not None:
+            self.timeline.pointed.setText("Making the frames around this step again…")
+            self.requested.emit(request)
+
+    def _draw_next(self, _on: bool = True) -> None:
+        """Draw with the next checkpoint that has no frames yet, beside what is shown."""
+        run, settings, work = self._run, self.form.settings(), self.reels.work
+        wants = self.training.fill.isChecked()
+        if work is not None and work.kind == "beside" and not wants:
+            self.requested.emit(Cancel())
+        if run is None or work is not None or not wants:
+            return
+        kept = self.reels.checkpoints(run, settings)
+        missing = [step for step in self.training.checkpoints() if step not in kept]
+        if missing:
+            self.requested.emit(self.reels.draw(run, replace(settings, step=missing[0]), "beside"))
 
     # --- events -----------------------------------------------------------------------------------
 
@@ -234,21 +261,21 @@ class DenoisePanel(Panel):
             return
         match event:
             case Started():
-                self._film.clear()
-                asked, run = self._asked, self._run
-                self._drawn = asked.settled(run) if asked and run else asked
-                self._is_drawing = True
-                self.show_error(None)
-                self.notice.hide()
-                self._show_state()
+                self.reels.begin(self._run)
+                if self.reels.is_watched:
+                    self._is_drawing = True
+                    self.stage.watch(self.reels.film)
+                    self.show_error(None)
+                    self.notice.hide()
+                    self._show_state()
             case Frame():
                 self._on_frame(event)
             case Progress():
-                self._left = event.left
+                self.stage.left = event.left if self._is_drawing else None
             case Notice():
                 self.notice.tell(event)
             case Done():
-                self._ended()
+                self._ended(event)
 
     def show_error(self, error: StudioError | None) -> None:
         """Tell an error where the pictures would be; drawing is over."""
@@ -264,75 +291,57 @@ class DenoisePanel(Panel):
         super().show_error(error)
 
     def _on_written(self, path: Path) -> None:
-        def look() -> None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))
-
+        look = partial(QDesktopServices.openUrl, QUrl.fromLocalFile(str(path.parent)))
         self.notice.tell(Notice(f"Saved {path.name}", f"in {path.parent}"), ("Open folder", look))
 
-    def _ended(self) -> None:
-        self._is_drawing, self._left = False, None
-        self.timeline.set_steps(self._film.steps)
+    def _ended(self, done: Done | None = None) -> None:
+        is_watched = self.reels.is_watched
+        self.reels.end(self._run)
+        if is_watched:
+            self._is_drawing = False
+            self.stage.end()
+            if done is not None and "error" in done.result:
+                self.notice.tell(drawwords.came_back(float(done.result["error"])))
+        elif done is None or done.outcome == "stopped":
+            self.training.fill.setChecked(False)
         self._show_state()
-        if (frame := self.view.frame_shown()) is not None:
-            self._show_readout(frame)
+        self._show_training()
+        self._draw_next()
 
     def _on_frame(self, frame: Frame) -> None:
-        is_first, rows = not self._film, self._film.rows
-        self._film.add(frame)
-        if self._film.rows != rows:
-            self._offer_rows()
-        self.timeline.set_steps(self._film.steps, frame.step)
-        self.timeline.add_level(frame)
-        if is_first:
-            self._show_state()
-        if self.timeline.is_playing():
-            return
-        shown = frame if self._place is None else self._film.like(self._place)
-        if shown is not None:
-            self.timeline.show_step(shown.step)
-            self._show(shown)
-
-    # --- scrubbing --------------------------------------------------------------------------------
-
-    def _on_moved(self, step: int) -> None:
-        frame = self._film.at(step)
-        if frame is None:
-            return
-        self._place = None if frame is self._film.last else frame
-        self._show(frame)
-
-    def _show(self, frame: Frame) -> None:
-        self.view.show_frame(frame)
-        self._show_readout(frame)
-
-    def _show_readout(self, frame: Frame) -> None:
-        levels = self._run.config.model.levels if self._run else 0
-        left = self._left if self._is_drawing else None
-        self.timeline.readout.setText(drawwords.readout(frame, levels, left))
+        film = self.reels.film
+        is_first, rows = not film, film.rows
+        is_shown, is_watched = self.reels.add(frame), self.reels.is_watched
+        if self.reels.is_enough(frame):
+            self.requested.emit(Cancel())
+        if is_shown and not is_watched:
+            self.stage.made_again(frame)
+        elif is_shown:
+            if film.rows != rows:
+                self._offer_rows()
+            self.stage.add(frame)
+            if is_first:
+                self._show_state()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Scrub, play and enlarge with the keys that no field takes."""
-        if Qt.Key(event.key()) in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.view.show_alone(not self.view.alone)
-        elif not self.timeline.takes(Qt.Key(event.key())):
+        if not self.stage.takes(Qt.Key(event.key())):
             super().keyPressEvent(event)
 
     # --- state ------------------------------------------------------------------------------------
 
     def _show_state(self) -> None:
         self.draw_button.setText("Stop" if self._is_drawing else "Draw")
-        self.draw_button.setEnabled(self._can_draw())
+        self.draw_button.setEnabled(drawwords.can_draw(self._run))
         self.copy.setEnabled(self._run is not None)
         self.form.setEnabled(self._run is not None)
-        self.export.setEnabled(len(self._film) > 0)
-        if not self._film:
+        self.export.setEnabled(len(self.reels.film) > 0)
+        if not self.reels.film:
             self.timeline.readout.setText(" ")
-        self.view.empty = self._empty_words()
-        self.view.update()
-
-    def _empty_words(self) -> str:
         awaited = self._path.name if self._is_awaited and self._path is not None else ""
-        return drawwords.why_empty(self._run, awaited, self._is_drawing, self._can_draw())
+        self.view.empty = drawwords.why_empty(
+            self._run, awaited, self._is_drawing, drawwords.can_draw(self._run))
+        self.view.update()
 
     def _show_anatomy(self) -> None:
         """Show what belongs to this kind of model: one that draws nothing has no settings."""
@@ -343,25 +352,28 @@ class DenoisePanel(Panel):
         self._offer_rows()
 
     def _offer_rows(self) -> None:
-        """Offer the rows that the frames have; before there are any, those that are to come."""
-        config = self._run.config if self._run is not None else None
-        has_levels = config is None or config.model.levels > 0
-        rows = self._film.rows or (ROWS if has_levels else ROWS[:1])
-        has_many = config is None or not is_points(config)
-        self.bar.offer(rows, has_many)
-        self.bar.setVisible(drawwords.draws(self._run) and (has_many or len(rows) > 1))
-        self.timeline.set_one_pass(self._film.steps == 0 and not has_levels)
+        self.stage.offer(self._run, self.reels.film)
+
+    def _show_training(self) -> None:
+        """Offer the checkpoints where there are several, and mark those that are drawn."""
+        run, settings = self._run, self.form.settings()
+        if run is None or not drawwords.draws(run):
+            self.training.hide()
+            return
+        self.training.offer(run.checkpoints, run.state == "training", settings.step)
+        self.training.show_kept(self.reels.checkpoints(run, settings))
 
     def _material(self) -> dict[str, Any]:
         """Gather what an export is made from, as it stands now."""
         frame = self.view.frame_shown()
         told: dict[str, Any] = {}
         if self._run is not None:
-            told = (self._drawn or DrawSettings()).told(self._run) | {"run": self._run.name}
+            drawn = self.reels.drawn or DrawSettings()
+            told = drawn.told(self._run) | {"run": self._run.name}
         if frame is not None:
             told |= {"frame": frame.step, "t": float(frame.t)}
-        return {"film": self._film, "frame": frame, "rows": self.view.rows,
-                "only": self.view.only(), "settings": told}
+        return {"film": self.reels.film, "frame": frame, "rows": self.view.rows,
+                "only": self.view.only(), "settings": told, "ranges": dict(self.view.ranges)}
 
     # --- drops ------------------------------------------------------------------------------------
 
