@@ -121,9 +121,9 @@ def _judge(run: Run, request: Fields, family: Family,
                 f"the discriminator of {run.name}")
             holder.eval().requires_grad_(False)
         except StudioError as error:
-            return None, Notice(f"{run.name} has no discriminator to look with", error.why or
-                                error.what, "train the same preset yourself: its checkpoints keep "
-                                "both players", "warning", step)
+            return None, Notice("There is no discriminator to look with",
+                                f"{run.name}: {error.why or error.what}", "train the same preset "
+                                "yourself: its checkpoints keep both players", step=step)
     classes = len(run.config.data.classes) if run.config.model.learns_labels else 0
     asked = holder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 
@@ -9,18 +10,20 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from hybridstudio.cloud import Look, cloud
 from hybridstudio.gui import mosaic, particles, theme
 from hybridstudio.gui.images import to_qimage
 from hybridstudio.gui.pointsview import PointsView, ink, look
+from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Field, Frame, Points
 
 TRAILS = 200  # points whose ways are drawn
 LAST = 60  # frames that a way goes back
 DATA_SIDE = 480  # pixels of the picture of the data
+FINE = 5_000  # points beyond which dots are smaller
 LAYERS = ("trails", "field", "data", "follow")
 
 
@@ -33,6 +36,7 @@ class ParticleView(PointsView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.painted_at = 0.0
+        self.caption = ""  # what is said in the corner
         self.layers = {"trails": True, "field": True, "data": True, "follow": True}
         self._frame: Frame | None = None
         self._ways: list[Points] = []
@@ -104,6 +108,9 @@ class ParticleView(PointsView):
             if self.layers["trails"] and self._ways:
                 self._paint_ways(painter)
             self._paint_points(painter)
+            painter.setClipping(False)
+            if self.caption:
+                self._paint_caption(painter)
         self.painted_at = time.perf_counter()
 
     def _paint_picture(self, painter: QPainter, image: QImage, reach: float) -> None:
@@ -163,11 +170,21 @@ class ParticleView(PointsView):
         painter.drawPath(path)
 
     def _paint_points(self, painter: QPainter) -> None:
-        places = self._at(self._points)
-        finite = np.isfinite(places).all(1)
-        size = 3.0 if len(places) <= 5_000 else 2.0
-        painter.setPen(QPen(ink(0), size))
-        painter.drawPoints(QPolygonF([QPointF(*place) for place in places[finite].tolist()]))
+        """Paint soft dots, all as one picture: so many ellipses would take longer than a frame."""
+        square, ratio = self.square(), self.devicePixelRatioF()
+        places = (self._at(self._points) - (square.left(), square.top())) * ratio
+        picture = _dots(places, max(1, round(square.width() * ratio)), ink(0), ratio)
+        picture.setDevicePixelRatio(ratio)
+        painter.drawImage(square.topLeft(), picture)
+
+    def _paint_caption(self, painter: QPainter) -> None:
+        room = QRectF(painter.fontMetrics().boundingRect(self.caption)).adjusted(-6, -4, 6, 4)
+        room.moveTopLeft(QPointF(GRID, GRID))
+        ground = QColor(theme.palette().canvas)
+        ground.setAlpha(215)
+        painter.fillRect(room, ground)
+        painter.setPen(QColor(theme.palette().text))
+        painter.drawText(room, Qt.AlignmentFlag.AlignCenter, self.caption)
 
     # places
 
@@ -193,4 +210,25 @@ def _heat(heights: npt.NDArray[np.float32]) -> QImage:
     pixels[..., :3] = inks[(values > 0.5).astype(int)][..., ::-1]  # ARGB32 lies in memory as BGRA
     pixels[..., 3] = np.rint(150 * np.clip(sure, 0.0, 1.0))
     image = QImage(pixels.data, side, side, 4 * side, QImage.Format.Format_ARGB32)
+    return image.copy()
+
+
+def _dots(places: npt.NDArray[np.float64], side: int, colour: QColor, ratio: float) -> QImage:
+    """Draw dots at places (N, 2), in pixels, as a picture (side, side) that is clear elsewhere."""
+    radius = 1.6 * ratio if len(places) <= FINE else 1.2 * ratio
+    reach = math.ceil(radius)
+    inside = (np.isfinite(places) & (places > reach) & (places < side - reach - 1)).all(1)
+    at = np.rint(places[inside]).astype(np.int64)
+    steps = range(-reach, reach + 1)
+    cover = sorted((min(1.0, max(0.0, radius + 0.5 - math.hypot(dx, dy))), dy, dx)
+                   for dy in steps for dx in steps)
+    pixels = np.zeros(side * side, np.uint32)
+    first = at[:, 1] * side + at[:, 0]
+    for share, dy, dx in cover:  # the fullest last: where dots touch, their middles stay
+        if share > 0.0:
+            shade = [round(share * part) for part in (
+                255, colour.red(), colour.green(), colour.blue())]
+            pixels[first + dy * side + dx] = (
+                shade[0] << 24 | shade[1] << 16 | shade[2] << 8 | shade[3])
+    image = QImage(pixels.data, side, side, 4 * side, QImage.Format.Format_ARGB32_Premultiplied)
     return image.copy()

@@ -19,7 +19,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QStackedWidget,
     QVBoxLayout,
@@ -99,10 +98,7 @@ class ParticlesPanel(Panel):
             button.toggled.connect(partial(self._layer, name))
             self.toggles[name] = button
             bar.addWidget(button)
-        self.words = theme.say(QLabel(), "number")
-        self.words.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.words.setMinimumWidth(1)
-        bar.addWidget(self.words, 1)
+        bar.addStretch(1)
         shown = QWidget()
         column = QVBoxLayout(shown)
         column.setContentsMargins(0, 0, 0, 0)
@@ -182,7 +178,6 @@ class ParticlesPanel(Panel):
         self.view.empty = "Drawing…"
         self.view.show_data(None)
         self.view.show_frame(None)
-        self.words.clear()
         self._show_why()
         self._ask_soon()
 
@@ -201,6 +196,7 @@ class ParticlesPanel(Panel):
         self._fields.setRowVisible(self.sampler, len(config.model.samplers) > 1)
         self._fields.setRowVisible(self.nfe, low < high)
         self.timeline.set_one_pass(not config.model.levels)
+        self.toggles["field"].setVisible(False)  # until there is one
         self.toggles["trails"].setVisible(config.model.levels > 0)
         self.toggles["follow"].setVisible(config.model.levels > 0)
 
@@ -299,6 +295,7 @@ class ParticlesPanel(Panel):
             self._add(event)
         elif isinstance(event, Field):
             self.fields.append(event)
+            self.toggles["field"].setVisible(True)
             self._show()
         elif isinstance(event, Notice):
             self.notice.tell(event)
@@ -330,10 +327,10 @@ class ParticlesPanel(Panel):
         ways = particles.trails(self.frames, place, TRAILS, LAST) if (
             self.view.layers["trails"]) else []
         field = particles.field_at(self.fields, frame.t)
+        self.view.caption = particles.words(frame, self.modes)
         self.view.show_frame(frame, ways, field)
         self.timeline.readout.setText(
             drawwords.readout(frame, self._run.config.model.levels, None))
-        self.words.setText(particles.words(frame, self.modes))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Scrub and play with the keys that no field takes."""
