@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from hybridstudio.messages.words import Codes, Device, Images, Points, Weights
+from hybridstudio.messages.words import Codes, Device, Images, Points, Step, Weights
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Decode:
     nfe: int | None = None
     draft: int | None = None
     knobs: Mapping[str, float] = field(default_factory=dict)
-    step: int | None = None
+    step: Step = None
     weights: Weights = "ema"
     device: Device = "auto"
 
@@ -59,7 +59,7 @@ class Encode:
     label: int | None = None
     steps: int | None = None
     knobs: Mapping[str, float] = field(default_factory=dict)
-    step: int | None = None
+    step: Step = None
     weights: Weights = "ema"
     device: Device = "auto"
     seed: int = 0
@@ -91,7 +91,7 @@ class Place:
     space: str
     mix: Mapping[int, float] = field(default_factory=dict)
     knobs: Mapping[str, float] = field(default_factory=dict)
-    step: int | None = None
+    step: Step = None
     weights: Weights = "ema"
     device: Device = "auto"
 
@@ -110,7 +110,7 @@ class Directions:
     count: int = 12
     samples: int = 2000
     seed: int = 0
-    step: int | None = None
+    step: Step = None
     weights: Weights = "ema"
     device: Device = "auto"
 
