@@ -10,7 +10,6 @@ from pathlib import Path
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QHideEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QCheckBox,
     QHBoxLayout,
     QLabel,
@@ -25,13 +24,13 @@ from hybridstudio import commands, paths, runs
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import handovers, theme
 from hybridstudio.gui.anatomy import Panel, alone
-from hybridstudio.gui.buttons import flat, toggle
+from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.filmview import FilmView
 from hybridstudio.gui.handovers import Full, Handed
 from hybridstudio.gui.nothing import Nothing
 from hybridstudio.gui.sliders import form, page, rows, slider, whole
-from hybridstudio.gui.sweepplot import SweepPlot
+from hybridstudio.gui.sweepview import SweepView
 from hybridstudio.gui.theme import GRID
 from hybridstudio.gui.wishes import Cancel, Open
 from hybridstudio.messages import Done, Draw, Event, Frame, Notice, Score, Scored, Sweep
@@ -66,7 +65,7 @@ class HandoverPanel(Panel):
         self._full_of: Draw | None = None  # the drawing with k and evaluations left out
         self._plan: list[Draw] = []  # drawings that a sweep still has to do
         self.sweep: list[Handed] = []
-        self.view, self.plot, self.notice = FilmView(), SweepPlot(), Card()
+        self.view, self.swept, self.notice = FilmView(), SweepView(), Card()
         self.nothing = Nothing(f"Open {READY}", "play")
         self.nothing.clicked.connect(
             lambda: self.requested.emit(Open("handover", paths.checkpoints() / READY)))
@@ -80,35 +79,10 @@ class HandoverPanel(Panel):
 
     def _made_canvas(self) -> None:
         self.notice.hide()
-        self.words = theme.say(QLabel(wordWrap=True), "number")
-        self.words.setContentsMargins(2 * GRID, 0, 2 * GRID, 0)
-        self.axes = QButtonGroup(self)
-        bar = QHBoxLayout()
-        bar.setContentsMargins(2 * GRID, GRID // 2, GRID, GRID // 2)
-        bar.setSpacing(GRID // 2)
-        for place, (words, tip) in enumerate((("Against k", "Quality against the hand-over"),
-                                              ("Against time", "Quality against ms each"))):
-            button = toggle(words, tip, on=place == 0)
-            self.axes.addButton(button, place)
-            bar.addWidget(button)
-        self.by_score = toggle("By score", "The Fréchet distance to the data instead of the "
-                               "distance to the full diffusion's pictures")
-        bar.addSpacing(GRID)
-        bar.addWidget(self.by_score)
-        bar.addStretch(1)
-        self.axes.idClicked.connect(lambda _: self._show_sweep())
-        self.by_score.toggled.connect(lambda _: self._show_sweep())
-        below = QWidget()
-        column = QVBoxLayout(below)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(bar)
-        column.addWidget(self.words)
-        column.addWidget(self.plot, 1)
-        self.plot.chosen.connect(lambda handed: self.take(handed.k, handed.nfe))
+        self.swept.chosen.connect(lambda handed: self.take(handed.k, handed.nfe))
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self.view)
-        split.addWidget(below)
+        split.addWidget(self.swept)
         split.setSizes([300, 220])
         split.setChildrenCollapsible(False)
         self._pages = QStackedWidget()
@@ -277,10 +251,12 @@ class HandoverPanel(Panel):
         self.requested.emit(request)
 
     def copy_command(self) -> None:
-        """Put the command line that draws the same on the clipboard."""
-        if self._is_ready():
+        """Put the command line that draws the same on the clipboard, or scores the same sweep."""
+        if self._run is not None and self._is_ready():
+            scores = self.scores.isChecked() and bool(self.sweep)
             request = self.request(self.k.value(), self.nfe.value())
-            QGuiApplication.clipboard().setText(commands.as_command(request))
+            QGuiApplication.clipboard().setText(
+                commands.as_command(self._scoring(self._run) if scores else request))
 
     # --- sweeping ---------------------------------------------------------------------------------
 
@@ -319,20 +295,19 @@ class HandoverPanel(Panel):
         if (found := handovers.best(self.sweep, scored=False)) is not None:
             self.take(found.k, found.nfe)
         if self.scores.isChecked() and self._run is not None:
-            self.requested.emit(Sweep(tuple(
-                Score(self._run.path, count=self.scored.value(), metrics=("fid",), nfe=each.nfe,
-                      knobs={handovers.KNOB: each.k}) for each in self.sweep)))
+            self.requested.emit(self._scoring(self._run))
+
+    def _scoring(self, run: Run) -> Sweep:
+        """Return what scores every hand-over of the sweep."""
+        return Sweep(tuple(
+            Score(run.path, count=self.scored.value(), metrics=("fid",), nfe=each.nfe,
+                  knobs={handovers.KNOB: each.k}) for each in self.sweep))
 
     def _show_sweep(self) -> None:
-        if all(each.score is None for each in self.sweep) and self.by_score.isChecked():
-            self.by_score.setChecked(False)
-        self.by_score.setEnabled(any(each.score is not None for each in self.sweep))
-        by_score = self.by_score.isChecked()
-        self.plot.empty = "Sweep k to see which hand-over is best."
+        empty = "Sweep k to see which hand-over is best."
         if self._run is not None and not handovers.compares(self._run):
-            self.plot.empty = "Its diffusion cannot be drawn beside it: sweep k with Score too."
-        self.plot.show_sweep(self.sweep, self.axes.checkedId() == 1, by_score)
-        self.words.setText(handovers.verdict(self.sweep, by_score))
+            empty = "Its diffusion cannot be drawn beside it: sweep k with Score too."
+        self.swept.show_sweep(self.sweep, empty)
         self.sweep_button.setText("Stop" if self._plan else "Sweep k")
 
     # --- events -----------------------------------------------------------------------------------
@@ -340,7 +315,7 @@ class HandoverPanel(Panel):
     def on_answer(self, request: object, event: Event) -> None:
         """Take what a drawing or a sweep of scores tells; what was given up is not listened to."""
         if isinstance(request, Sweep) and isinstance(event, Scored):
-            self._take_score(request, event)
+            self._take_score(event)
         elif isinstance(event, Notice):
             self.notice.tell(event)
         elif isinstance(request, Draw) and request == self._asked:
@@ -366,14 +341,11 @@ class HandoverPanel(Panel):
         if self._plan:
             self._swept(handed)
 
-    def _take_score(self, asked: Sweep, told: Scored) -> None:
-        """Give a score to the first hand-over without one: they come in their order."""
-        value = told.scores.get("fid", {}).get("value")
-        place = next((at for at, each in enumerate(self.sweep) if each.score is None), None)
-        if place is not None and value is not None:
-            self.sweep[place] = replace(self.sweep[place], score=float(value))
-            self.by_score.setEnabled(True)
-            self.by_score.setChecked(True)
+    def _take_score(self, told: Scored) -> None:
+        """Give a score to the hand-over that it is of."""
+        value = told.scores.get("frechet", {}).get("value")
+        if told.place is not None and told.place < len(self.sweep) and value is not None:
+            self.sweep[told.place] = replace(self.sweep[told.place], score=float(value))
             self._show_sweep()
 
     def show_error(self, error: StudioError | None) -> None:
