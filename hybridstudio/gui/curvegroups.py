@@ -14,6 +14,7 @@ from hybridstudio.telling import number
 
 BAND = "loss/band-"
 HELD_OUT = "test/"
+SCORE = "score/"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,24 @@ _KNOWN: tuple[tuple[Group, Callable[[str], bool]], ...] = (
     (Group("Losses", says="What the networks learn to make smaller."),
      lambda name: name in ("reconstruction", "kl") or (
          name.partition("/")[0] == "loss" and not name.startswith(BAND))),
+    (Group("Fréchet distance", says=(
+        "How far the drawn pictures are from the data, in the features that score them; smaller is "
+        "better. Real pictures get what they get because there are so few of them. Compare it "
+        "along this curve only: a score of another number of pictures is another number.")),
+     lambda name: name.partition("/frechet")[0] == "score"),
+    (Group("Coverage and precision", says=(
+        "Precision: the share of drawn pictures that lie among the data. Recall and coverage: the "
+        "share of the data that lie among what is drawn; they fall when modes are lost."),
+        log=False, is_share=True),
+     lambda name: name in ("score/precision", "score/recall", "score/coverage", "score/near")),
+    (Group("Modes found", says="How many modes of the data were drawn at least once.", log=False),
+     lambda name: name == "score/modes"),
+    (Group("Entropy of the classes", says=(
+        "How evenly the classes are drawn, in nats; it falls when some are drawn no more."),
+        log=False), lambda name: name == "score/class_entropy"),
+    (Group("Density", says=(
+        "In how many neighbourhoods of real pictures a drawn one lies, as a share of what real "
+        "ones do; it may be above 1."), log=False), lambda name: name == "score/density"),
     (Group("Players' probabilities", says=(
         "How sure the discriminator is that a picture is real, on the mean: of real ones and of "
         "generated ones. At 50 % for both it cannot tell them apart any more."),
@@ -70,9 +89,11 @@ _OTHERS = {
                    "augmented; the controller raises it while the discriminator overfits.",
                    log=False, is_share=True),
 }
-NEWEST = ("Losses", "Players' probabilities", "Critic's values", "Accuracy")
+NEWEST = ("Losses", "Players' probabilities", "Critic's values", "Accuracy", "Fréchet distance",
+          "Coverage and precision", "Modes found")
 _LAST = ("images_per_second", "memory")
-_LABELS = {"kl": "KL", "fake": "generated"}
+_LABELS = {"kl": "KL", "fake": "generated", "frechet": "drawn", "floor": "real pictures",
+           "ceiling": "noise", "near": "near a mode"}
 
 
 def grouped(names: Iterable[str]) -> dict[str, Group]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from PySide6.QtWidgets import QComboBox, QWidget
 
-from hybridstudio.gui.curvegroups import HELD_OUT, Group, grouped, label_of
+from hybridstudio.gui.curvegroups import HELD_OUT, SCORE, Group, grouped, label_of
 from hybridstudio.gui.plots import CurvePlot
 from hybridstudio.runs import Series
 
@@ -39,7 +39,10 @@ class GroupPlot(CurvePlot):
             self.choice.addItems(titles)
             self.choice.setVisible(len(titles) > 1)
         if titles:
-            usual = titles[min(self._place, len(titles) - 1)]
+            # A score begins with a single point, which is no curve to begin with.
+            grown = [title for title, group in self._groups.items()
+                     if curves[group.names[0]].values.size > 1] or titles
+            usual = grown[min(self._place, len(grown) - 1)]
             self.choice.setCurrentText(self._picked if self._picked in titles else usual)
         self._show()
 
@@ -74,4 +77,4 @@ class GroupPlot(CurvePlot):
         for name in group.names:
             # Measured on held-out data now and then, each value is a mean of many already.
             self.set_series(name, *self._series[name], label=label_of(name, group.names),
-                            is_smoothed=not name.startswith(HELD_OUT))
+                            is_smoothed=not name.startswith((HELD_OUT, SCORE)))

@@ -16,6 +16,7 @@ from hybridstudio.gui.curves import Numbers, scaled, smoothed, thinned, visible
 
 Against = Literal["steps", "time"]
 FAINT = 0.35  # share of its colour that a raw curve keeps under its smoothed one
+SPARSE = 60  # samples in view up to which one that is measured now and then shows each as a dot
 NONE = np.empty(0)
 
 
@@ -46,6 +47,8 @@ class Line:
         self.raw, self.smooth = (
             pg.PlotCurveItem(connect="finite", skipFiniteCheck=True) for _ in range(2))
         self.smooth.setZValue(1)  # above the raw curves of all
+        self.dots = pg.ScatterPlotItem(size=5, pen=None)
+        self.items = self.raw, self.smooth, self.dots
         self.chip = QToolButton()
         self.chip.setText(label)
         self.chip.setCheckable(True)
@@ -63,6 +66,11 @@ class Line:
     def is_on(self) -> bool:
         """Whether it has numbers and is switched on."""
         return bool(self.values.size) and self.chip.isChecked()
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether it is measured now and then, each time by itself."""
+        return not self._is_smoothed and self.values.size <= SPARSE
 
     @property
     def shade(self) -> str:
@@ -91,6 +99,7 @@ class Line:
     def draw(self, against: Against, low: float, high: float, log: bool, weight: float,
              columns: int) -> None:
         """Show what lies in [low, high] of the axis, `columns` pixels wide, and its average."""
+        self.dots.setData(NONE, NONE)
         if not self.is_on:
             self.raw.setData(NONE, NONE)
             self.smooth.setData(NONE, NONE)
@@ -106,6 +115,10 @@ class Line:
             self.smooth.setData(smooth_x.astype(np.float64), scaled(smooth_y, log))
         else:
             self.smooth.setData(NONE, NONE)
+        if self.is_sparse:
+            shown = scaled(raw_y, log)
+            finite = np.isfinite(shown)
+            self.dots.setData(raw_x[finite].astype(np.float64), shown[finite])
 
     def dress(self, is_smoothed: bool) -> None:
         """Take its colour from the palette: faint where a smoothed curve lies over it."""
@@ -115,6 +128,7 @@ class Line:
             # Mixed, not see-through: blending makes painting three times slower.
             colour = _mixed(colour, QColor(theme.palette().canvas), FAINT)
         self.raw.setPen(pg.mkPen(colour, width=1))
+        self.dots.setBrush(pg.mkBrush(colour))
         self.chip.setIcon(_dot(QColor(self.shade), self.chip.isChecked()))
 
 

@@ -218,8 +218,8 @@ class CurvePlot(QWidget):
     # --- drawing ----------------------------------------------------------------------------------
 
     def _added(self, curve: Line) -> Line:
-        self._plot.addItem(curve.raw)
-        self._plot.addItem(curve.smooth)
+        for item in curve.items:
+            self._plot.addItem(item)
         self._legend.addWidget(curve.chip)
         curve.chip.toggled.connect(self._fit)
         curve.dress(self._weight > 0)
@@ -227,8 +227,8 @@ class CurvePlot(QWidget):
 
     def _drop(self, name: str) -> None:
         curve = self._curves.pop(name)
-        self._plot.removeItem(curve.raw)
-        self._plot.removeItem(curve.smooth)
+        for item in curve.items:
+            self._plot.removeItem(item)
         self._legend.removeWidget(curve.chip)
         curve.chip.hide()
         curve.chip.deleteLater()
@@ -266,7 +266,8 @@ class CurvePlot(QWidget):
     def _show_all(self, on: list[Line]) -> None:
         """Set the view's range so that all of the curves is seen."""
         along = [curve.x(self._against) for curve in on]
-        low, high = min(x[0] for x in along), max(x[-1] for x in along)
+        is_sparse = all(curve.is_sparse for curve in on)  # then from the training's beginning
+        low, high = 0 if is_sparse else min(x[0] for x in along), max(x[-1] for x in along)
         spans = [found for curve in on if (found := span(curve.values, self._log)) is not None]
         bottom = min((found[0] for found in spans), default=0.0)
         top = max((found[1] for found in spans), default=1.0)

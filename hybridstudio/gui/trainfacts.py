@@ -14,7 +14,6 @@ STATES = {"training": "Training", "finished": "Finished", "stopped": "Stopped",
 def facts(following: Following, pace: Pace, device: str) -> dict[str, str]:
     """Tell a run's numbers by what they are called."""
     run = following.run
-    newest = max(run.checkpoints, default=None)
     what = "points" if is_points(run.config) else "pictures"
     return {
         "State": _state(following), "Step": f"{pace.step:,} of {pace.total:,}",
@@ -23,8 +22,16 @@ def facts(following: Following, pace: Pace, device: str) -> dict[str, str]:
         "Time left": _left(following, pace) or "–", "Trained for": rounded(pace.seconds),
         "Memory": telling.bytes(pace.memory) if pace.memory else "",
         "Device": device,
-        "Checkpoint": f"step {newest:,}" if newest is not None else "none yet",
+        "Checkpoint": _saved(following),
     }
+
+
+def _saved(following: Following) -> str:
+    run = following.run
+    if not run.checkpoints:
+        return "none yet"
+    best = f", best at {run.best:,}" if run.best is not None else ""
+    return f"step {max(run.checkpoints):,}{best}"
 
 
 def line(following: Following, pace: Pace, pending: str) -> str:
