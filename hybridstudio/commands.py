@@ -17,6 +17,7 @@ from hybridstudio import paths, presets
 from hybridstudio.config import RunConfig, assignment, leaves, value_at
 from hybridstudio.errors import UsageError
 from hybridstudio.messages import (
+    Chances,
     Draw,
     Race,
     Repeat,
@@ -73,6 +74,10 @@ def words_of(request: Request, *, out: str | None = None, image: str = "IMAGE.pn
             words += ["--invert"] if request.invert else []
             for branch in request.branches:
                 words += ["--branch", branch_words(branch)]
+        case Chances():
+            words = ["denoise", *_draw(dataclasses.replace(request.draw, count=1),
+                                       out or "chances.png"),
+                     "--chances", str(request.count), "--at", str(request.at)]
         case Draw(image=None, from_step=None, mask=None):
             words = ["sample", *_draw(request, out or "samples.png")]
             words += _option("--batch", request.batch if request.batch != Draw.batch else None)

@@ -10,6 +10,7 @@ import typer
 
 from hybridstudio import pictures, runs
 from hybridstudio.cli import options, watch
+from hybridstudio.cli.chances import chances as look
 from hybridstudio.cli.draw import (
     PICTURES,
     POINTS,
@@ -75,6 +76,12 @@ def denoise(
     zoom: Annotated[int | None, typer.Option(
         min=1, max=32, metavar="N", help="Enlarge by a whole number; by default to 64 pixels "
         "or more.")] = None,
+    chances: Annotated[int | None, typer.Option(
+        min=1, max=4096, metavar="N", help="Instead: hold the noisy picture of frame --at fast, "
+        "and draw the clean ones that N different z see in it.")] = None,
+    at: Annotated[int | None, typer.Option(
+        min=0, metavar="FRAME", help="The frame that --chances looks at, from 0; by default the "
+        "last that has noise.")] = None,
     device: options.Device = "auto",
     force: options.Force = False,
     json: options.Json = False,
@@ -97,6 +104,11 @@ def denoise(
         batch=max(count, Draw.batch), device=device,  # one batch: its moments come in one series
         mask=_mask(mask, image, config), invert=invert,
         branches=tuple(read_branch(text, config.data.classes) for text in branch or ()))
+    if chances is not None:
+        return look(request, at, chances, out, zoom, force, screen)
+    if at is not None:
+        raise UsageError("--at means nothing alone", "it says which frame --chances looks at",
+                         f"add --chances 16, as in --chances 16 --at {at}")
     kind = out.suffix.lower()
     usual = {".png": STRIP, ".npz": 1_000_000}.get(kind, ANIMATION)
     moments = Moments(frames or usual, tuple(rows.split(",")))
