@@ -34,14 +34,17 @@ def write(folder, name, values=None, checkpoint=True):
 def panel(qtbot, qapp):
     theme.apply(qapp, "light")
     made = ComparePanel()
-    qtbot.addWidget(made)
     made.resize(900, 600)
     made.asked = []
     made.requested.connect(made.asked.append)
     made.show()
     yield made
     made.queue.hold()
-    qtbot.waitUntil(lambda: not made.lane.busy)
+    made.hide()
+    # Not left to qtbot, which takes a widget away while its thread still reads.
+    qtbot.waitUntil(lambda: not made.lane.busy, timeout=20_000)
+    made.close()
+    made.deleteLater()
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ def _scores(subjects: Sequence[Subject], table: ScoreTable) -> str:
                    ("noise", "ceiling")) if (value := _shared(figures, part)) is not None]
         rows.append([f'<span title="{escape(SAYS.get(name, ""))}">{escape(table.title(name))}'
                      "</span>", *cells, escape(", ".join(anchors))])
-    told = [f"<li>{_name(subject)} {escape(label or 'not scored')}"
+    ways = [f"<li>{_name(subject)} {escape(label or 'not scored')}"
             + (f" <em>* not comparable: {escape(reason)}</em>" if label and reason else "")
             + "</li>" for subject, label, reason
             in zip(subjects, table.labels, table.reasons, strict=True)]
@@ -156,7 +156,7 @@ def _scores(subjects: Sequence[Subject], table: ScoreTable) -> str:
     return ("<p>Below each value: where 95 of 100 repetitions would lie. In bold the best, and "
             "all whose interval meets its.</p>"
             + _table(["", *map(_name, subjects), "anchors"], rows, "scores")
-            + f'<ul class="labels">{"".join(told)}</ul><div class="plots">{plots}</div>')
+            + f'<ul class="labels">{"".join(ways)}</ul><div class="plots">{plots}</div>')
 
 
 def _shared(figures: Sequence[svg.Figure | None], part: str) -> float | None:

@@ -291,8 +291,8 @@ class ComparePanel(Panel):
             button.setProperty("view", "front" if name == self._section else "other")
             button.style().unpolish(button)
             button.style().polish(button)
-        for button in (self.copy, self.export):
-            button.setEnabled(bool(subjects) and self._writer is None)
+        for tool in (self.copy, self.export):
+            tool.setEnabled(bool(subjects) and self._writer is None)
         section = self.sections[self._section]
         self._stack.setCurrentWidget(section if subjects else self._empty)
         if section is self.sheets:
