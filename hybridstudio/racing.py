@@ -104,8 +104,10 @@ def page(lanes: Sequence[Lane], place: float, by: By, most: int = 8) -> Raster:
 def pages(lanes: Sequence[Lane], by: By, count: int) -> Iterator[Raster]:
     """Lay out `count` moments spread evenly from beginning to end, the last with the order."""
     last = end(lanes, by)
-    for place in range(count):
-        yield page(lanes, last * place / max(1, count - 1), by)
+    made = [page(lanes, last * place / max(1, count - 1), by) for place in range(count)]
+    width = max(one.shape[1] for one in made)  # their words are of many lengths
+    for one in made:
+        yield _padded(one, width)
 
 
 def still(lanes: Sequence[Lane], by: By) -> Raster:

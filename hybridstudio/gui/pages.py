@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hybridstudio.gui.anatomy import Panel
 from hybridstudio.gui.panels.bigsteps import BigStepsPanel
+from hybridstudio.gui.panels.branches import BranchesPanel
 from hybridstudio.gui.panels.compare import ComparePanel
 from hybridstudio.gui.panels.data import DataPanel
 from hybridstudio.gui.panels.denoise import DenoisePanel
@@ -13,6 +14,8 @@ from hybridstudio.gui.panels.latentmath import LatentMathPanel
 from hybridstudio.gui.panels.latentpair import LatentPairPanel
 from hybridstudio.gui.panels.latentwalk import LatentWalkPanel
 from hybridstudio.gui.panels.particles import ParticlesPanel
+from hybridstudio.gui.panels.race import RacePanel
+from hybridstudio.gui.panels.scores import ScoresPanel
 from hybridstudio.gui.panels.setup import SetupPanel
 from hybridstudio.gui.panels.train import TrainPanel
 from hybridstudio.gui.panels.trilemma import TrilemmaPanel
@@ -31,6 +34,7 @@ from hybridstudio.messages import (
     Place,
     Probe,
     Race,
+    Repeat,
     Score,
     Sheets,
     Sweep,
@@ -44,6 +48,8 @@ PANELS: dict[str, type[Panel]] = {
     "setup": SetupPanel,
     "train": TrainPanel,
     "denoise": DenoisePanel,
+    "branches": BranchesPanel,
+    "race": RacePanel,
     "handover": HandoverPanel,
     "bigsteps": BigStepsPanel,
     "particles": ParticlesPanel,
@@ -52,13 +58,15 @@ PANELS: dict[str, type[Panel]] = {
     "latentmath": LatentMathPanel,
     "latentpair": LatentPairPanel,
     "trilemma": TrilemmaPanel,
+    "scores": ScoresPanel,
     "compare": ComparePanel,
     "data": DataPanel,
 }
 # Panels that share a page with others, by the first of them; its title is the page's.
 VIEWS: dict[str, tuple[str, ...]] = {
-    "denoise": ("handover", "bigsteps", "particles"),
+    "denoise": ("branches", "race", "handover", "bigsteps", "particles"),
     "latent": ("latentwalk", "latentmath", "latentpair"),
+    "trilemma": ("scores",),
 }
 # The lane that does each kind of work; within a lane the newest request wins.
 WORK: dict[type, str] = {
@@ -73,6 +81,7 @@ WORK: dict[type, str] = {
     Place: "placing",
     Score: "scoring",
     Sweep: "scoring",
+    Repeat: "scoring",
     Browse: "looking",
     Noise: "looking",
     Augment: "looking",

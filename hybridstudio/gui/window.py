@@ -28,6 +28,7 @@ from hybridstudio.gui.pages import PANELS, TRAINING, WORK, pages
 from hybridstudio.gui.panels.compare import ComparePanel
 from hybridstudio.gui.panels.data import DataPanel
 from hybridstudio.gui.panels.denoise import DenoisePanel
+from hybridstudio.gui.panels.race import RacePanel
 from hybridstudio.gui.panels.setup import SetupPanel
 from hybridstudio.gui.panels.welcome import WelcomePanel
 from hybridstudio.gui.settings import Settings
@@ -105,6 +106,7 @@ class Window(QMainWindow):
         self.library.removed.connect(self._on_removed)
         self.library.listed.connect(
             lambda listed: self.panel(WelcomePanel).show_models(listed.shipped))
+        self.library.listed.connect(self.panel(RacePanel).show_listed)
         self.training.told.connect(self._on_training)
         self.training.failed.connect(self._on_training_failed)
         self.training.state_changed.connect(self._on_training_state)
