@@ -59,8 +59,8 @@ class Asking(QObject):
         self._wanted, self._draft = request, draft
         self._rested.start()
         if not self._soon.isActive():
-            self._soon.start()
             self._next()
+            self._soon.start()
         self.changed.emit()
 
     def drop(self) -> None:

@@ -63,7 +63,8 @@ class LatentParts(QWidget):
         self.form_fold = Fold("Drawing", form, "How codes become pictures", False)
         column = QVBoxLayout(self)
         column.setSpacing(GRID)
-        for fold in (Fold("Cell", self.cell, "The cell under the cursor"),
+        self.cell_fold = Fold("Cell", self.cell, "The cell under the cursor")
+        for fold in (self.cell_fold,
                      Fold("Directions", self.sliders, "Move all codes along a direction"),
                      self.mix_fold, self.style_fold, self.list_fold, self.own_fold,
                      self.form_fold):
@@ -76,7 +77,8 @@ class LatentParts(QWidget):
         self.mix_fold.setVisible(bool(classes(run)))
         self.style_fold.setVisible(len(space.parts) > 1)
         self.own_fold.setVisible(bool(space.finds) and not shape.is_points)
-        self.list_fold.setVisible(not shape.is_points)
+        for fold in (self.list_fold, self.cell_fold):
+            fold.setVisible(not shape.is_points)
         self.form_fold.setVisible(self.form.is_needed(run))
         self.own.expect(shape.height, shape.channels, space)
         self.begins.clear()

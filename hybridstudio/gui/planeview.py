@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
@@ -12,7 +15,6 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
-    QPolygonF,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -25,6 +27,7 @@ from hybridstudio.messages import Codes, Points
 
 SIDE = 65  # codes a side
 REACH = 3.0  # standard deviations that codes are shown to
+TORN = 12  # the net is not drawn where neighbours land further apart than this part of a side
 LINE = 8  # codes between two lines of the net
 POINTS = 1.25  # half the side of the plane that points are shown in
 
@@ -141,13 +144,17 @@ class PlaneView(QWidget):
                 self._paint_net(painter, place)
         return image
 
-    def _paint_net(self, painter: QPainter, place: object) -> None:
+    def _paint_net(self, painter: QPainter, place: Callable[[int], QPointF]) -> None:
         ink = QColor(theme.palette().text)
         ink.setAlpha(70)
         painter.setPen(QPen(ink, 1))
         cells = np.arange(SIDE * SIDE).reshape(SIDE, SIDE)
+        longest = self.squares()[0].width() / TORN
         for line in (*cells[::LINE], *cells.T[::LINE]):
-            painter.drawPolyline(QPolygonF([place(int(i)) for i in line]))  # type: ignore[operator]
+            places = [place(int(index)) for index in line]
+            for one, other in pairwise(places):
+                if (one - other).manhattanLength() < longest:
+                    painter.drawLine(one, other)
 
     def _code_at(self, index: int) -> QPointF:
         square = self.squares()[0].adjusted(4, 4, -4, -4)

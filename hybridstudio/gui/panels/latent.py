@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from hybridstudio.config.models.base import Space
@@ -94,7 +94,8 @@ class LatentPanel(LatentPage):
         view, bar, parts = self.view, self.bar, self.parts
         view.rolled.connect(lambda place, by: self.corners[place].roll(by))
         view.selected.connect(self._select)
-        view.pointed.connect(lambda words: self.readout.setText(words or " "))
+        for pointing in (view, self.plane):
+            pointing.pointed.connect(lambda words: self.readout.setText(words or " "))
         view.spanned.connect(lambda a, b: self._zoom(self.square.cells(a, b)))
         view.entered.connect(lambda cell: self._zoom(self.square.cells(cell, cell)))
         view.left.connect(lambda: self._level(len(self.square.windows) - 1))
@@ -359,7 +360,9 @@ class LatentPanel(LatentPage):
     def copy_command(self) -> None:
         """Put the command line that draws the same on the clipboard."""
         if self.run_shown is not None:
-            self.readout.setText(command_of(self.run_shown, self.square, self.how))
+            command = command_of(self.run_shown, self.square, self.how)
+            QGuiApplication.clipboard().setText(command)
+            self.readout.setText("Command copied")
 
     def restore(self, settings: dict[str, Any]) -> None:
         """Take the settings of a picture's file for the run that is shown."""
