@@ -86,7 +86,8 @@ def _swept(chosen: Sequence[Run], axis: str, count: int, data_root: Path | None,
     for run in chosen:
         if axis not in (known := standing.axes(run)):
             raise UsageError(f"{run.name} has no {axis} to sweep",
-                             fix=f"choose of {', '.join(known)}" if known else "leave it out")
+                             fix=f"choose of {', '.join(known)}" if known else
+                             "name runs that can be drawn in more than one way")
         for way in standing.plan(run, standing.way_of(run, {}), axis):
             asked.append(standing.request(run, way, None, count, data_root))
             took.append(standing.seconds(standing.of_run(run), way, count))

@@ -58,7 +58,8 @@ def triangle(scene: Scene, width: float, height: float) -> Drawn:
     for dot, at in drawn.places:
         named.setdefault((dot.way.run, dot.source), []).append((dot, at))
     for members in named.values():
-        drawn.name(members[-1][0].name, members[-1][1], (0.0, width))
+        is_chosen = any(dot == scene.chosen for dot, _ in members)
+        drawn.name(members[-1][0].name, members[-1][1], (0.0, width), must=is_chosen)
     return drawn
 
 

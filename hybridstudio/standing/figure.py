@@ -122,7 +122,10 @@ class Drawn:
         tries = [Words((x + away, y + 4), text, ink, "start", size),
                  Words((x - away, y + 4), text, ink, "end", size),
                  Words((x, y - away - 2), text, ink, "middle", size),
-                 Words((x, y + away + size - 2), text, ink, "middle", size)]
+                 Words((x, y + away + size - 2), text, ink, "middle", size),
+                 *(Words((x + turn * away * 0.7, y + up), text, ink,
+                         "start" if turn > 0 else "end", size)
+                   for up in (4 - 14, 4 + 14) for turn in (1, -1))]
         tries = [each._replace(is_clear=True) for each in tries
                  if room[0] <= each.box[0] and each.box[2] <= room[1]]
         boxes = self.taken()

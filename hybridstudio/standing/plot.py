@@ -35,7 +35,9 @@ class Axes:
     def __init__(self, scene: Scene, width: float, height: float) -> None:
         shown = [dot for dot in (*scene.dots, *scene.overlay) if _point(dot, scene) is not None]
         costs = [cost for dot in shown if (cost := dot.cost(scene.cost))]
-        lows = [max(1e-9, dot.distance.low) for dot in shown if dot.distance]
+        # An interval that reaches down to 0 ends where the drawing does.
+        lows = [max(dot.distance.low, dot.distance.value / 3, 1e-9) for dot in shown
+                if dot.distance]
         highs = [dot.distance.high for dot in shown if dot.distance]
         if (ghost := scene.ghost) is not None:
             costs += [cost] if (cost := ghost.cost(scene.cost)) else []

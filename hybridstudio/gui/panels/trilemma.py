@@ -89,6 +89,9 @@ class TrilemmaPanel(Panel):
         column = QVBoxLayout(inspector)
         column.setSpacing(2 * GRID)
         self._all = theme.say(QLabel("All that it carries"), "heading")
+        self._hint = theme.say(QLabel("Click a dot to read all that it carries.", wordWrap=True),
+                               "muted")
+        column.addWidget(self._hint)
         for part in (self.facts, self.moving, self.sweep, self._all, self.facts.facts):
             column.addWidget(part)
             part.hide()
@@ -199,6 +202,7 @@ class TrilemmaPanel(Panel):
         shown = ghost.between[0] if ghost is not None and is_measured else self._dot
         for part in (self.facts, self._all, self.facts.facts):
             part.setVisible(shown is not None)
+        self._hint.setVisible(shown is None and board is not None)
         if shown is not None:
             wants = standing.scales(self.canvas.shown(), self.canvas.cost_kind()).of(shown)
             self.facts.show_dot(shown, wants, self.canvas.ink(shown))
