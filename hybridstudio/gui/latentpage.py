@@ -50,6 +50,7 @@ class LatentPage(Panel):
         self.run_shown: Run | None = None
         self.how = How()
         self._path: Path | None = None
+        self.names: frozenset[str] = frozenset()  # of the points kept, as they were last read
         self.asking = Asking(self.requested.emit, self)
         self.asking.drawn.connect(self.on_drawn)
         self.asking.changed.connect(self.show_state)
@@ -244,7 +245,9 @@ class LatentPage(Panel):
 
     def points(self) -> tuple[Kept, ...]:
         """Return the points kept of the space that is shown."""
-        return self.kept("point")
+        points = self.kept("point")
+        self.names = frozenset(point.name for point in points)
+        return points
 
     def kept(self, kind: points_kept.Kind) -> tuple[Kept, ...]:
         """Return what is kept of the space that is shown; tell where it cannot be read."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from hybridstudio import commands
-from hybridstudio.gui.latentstate import SIDES, WHOLE, How, Spot, Square, told
+from hybridstudio.gui.latentstate import SIDES, WHOLE, Direction, How, Spot, Square, told
+from hybridstudio.gui.walkform import Walk
 from hybridstudio.runs import Run
 
 
@@ -25,13 +26,47 @@ def settings_of(run: Run, square: Square, how: How) -> dict[str, Any]:
 def command_of(run: Run, square: Square, how: How) -> str:
     """Return the command line that draws the same grid, where seeds or kept points are corners."""
     words = ["hybridstudio", "interpolate", commands.name_of(run.path), "--corners",
-             ",".join(str(spot.seed) if spot.is_seed else spot.name for spot in square.corners),
-             "--grid", str(square.side), "--out", "latent.png"]
+             spot_words(square.corners), "--grid", str(square.side), "--out", "latent.png"]
     if square.linear:
         words.append("--linear")
     if square.window != WHOLE:
         words += ["--window", ",".join(f"{end:.6g}" for end in square.window)]
+    for direction, amount in square.edits:
+        words += ["--move", f"{_name_of(direction)}={amount:g}"]
+    if square.style is not None:
+        words += ["--style", spot_words((square.style,)), "--begins", str(square.begins)]
     return commands.quoted([*words, *how_words(run, how)])
+
+
+def can_be_told(square: Square, names: Collection[str]) -> bool:
+    """Tell whether a command line knows all of a grid: seeds, points and directions kept, found.
+
+    `names` are those of the points kept; the axes of a space have no name there.
+    """
+    return all(spot.is_seed or (spot.name in names and "," not in spot.name)
+               for spot in square.spots) and all(
+        direction.kind != "axes" for direction, _ in square.edits)
+
+
+def spot_words(spots: Sequence[Spot]) -> str:
+    """Return places as a command line names them: seeds, and points by their names."""
+    return ",".join(str(spot.seed) if spot.is_seed else spot.name for spot in spots)
+
+
+def walk_command(run: Run, walk: Walk, how: How, ms: int) -> str:
+    """Return the command line that draws the same walk."""
+    words = ["hybridstudio", "interpolate", commands.name_of(run.path), "--walk",
+             spot_words(walk.stops), "--frames", str(walk.count), "--ms", str(ms),
+             "--ease", walk.easing if walk.pace == "latent" else "even", "--out", "walk.gif"]
+    words += [] if walk.loop else ["--no-loop"]
+    words += ["--linear"] if walk.linear else []
+    words += ["--paced"] if walk.pace == "pixels" else []
+    return commands.quoted([*words, *how_words(run, how)])
+
+
+def _name_of(direction: Direction) -> str:
+    is_kept = direction.kind == "kept"
+    return direction.name if is_kept else f"{direction.kind}{direction.place + 1}"
 
 
 def how_words(run: Run, how: How) -> list[str]:

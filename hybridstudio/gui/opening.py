@@ -11,6 +11,7 @@ from hybridstudio.errors import StudioError, translate
 from hybridstudio.gui import drops
 from hybridstudio.gui.panels.data import DataPanel
 from hybridstudio.gui.panels.denoise import DenoisePanel
+from hybridstudio.gui.panels.latent import LatentPanel
 from hybridstudio.gui.panels.setup import SetupPanel
 from hybridstudio.messages import Notice
 
@@ -51,5 +52,9 @@ def _restore(window: Window, settings: dict[str, Any]) -> None:
                                "choose a run in the library, then drop the picture again",
                                "warning"))
             return
+    if "space" in settings:  # of codes
+        window.show_page("latent")
+        window.panel(LatentPanel).restore(settings)
+        return
     window.show_page("denoise")
     window.panel(DenoisePanel).restore(settings)

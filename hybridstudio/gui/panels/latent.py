@@ -20,7 +20,7 @@ from hybridstudio.gui.cellview import CORNERS
 from hybridstudio.gui.latentpage import LatentPage
 from hybridstudio.gui.latentparts import LatentParts
 from hybridstudio.gui.latentstate import How, Spot, Square, how_told, single_label, with_label
-from hybridstudio.gui.latenttold import command_of, settings_of, square_told
+from hybridstudio.gui.latenttold import can_be_told, command_of, settings_of, square_told
 from hybridstudio.gui.planeview import PlaneView, lattice
 from hybridstudio.gui.sheetexport import SheetExport
 from hybridstudio.gui.spottag import SpotTag
@@ -211,7 +211,7 @@ class LatentPanel(LatentPage):
     def show_state(self) -> None:
         """Offer what can be done now."""
         has = self.view.images() is not None
-        self.copy.setEnabled(self.is_ready and all(spot.is_seed for spot in self.square.corners))
+        self.copy.setEnabled(self.is_ready and can_be_told(self.square, self.names))
         self.export.setEnabled(self.is_ready and has)
 
     # --- changes ----------------------------------------------------------------------------------

@@ -10,17 +10,19 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from hybridstudio.config.models.base import Space
 from hybridstudio.errors import StudioError
 from hybridstudio.gui.anatomy import alone
+from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.drawing import classes
 from hybridstudio.gui.fold import Fold
 from hybridstudio.gui.images import ImageSheet
 from hybridstudio.gui.latentpage import LatentPage
 from hybridstudio.gui.latentstate import How, Spot, draft_of, told, with_label
+from hybridstudio.gui.latenttold import walk_command
 from hybridstudio.gui.pointlist import PointList
 from hybridstudio.gui.sheetexport import WALK, SheetExport
 from hybridstudio.gui.stopstrip import StopStrip
@@ -73,7 +75,9 @@ class LatentWalkPanel(LatentPage):
         self.bar.words.addWidget(self.bar.says)
         self.set_inspector(self._made_inspector())
         self.export = SheetExport(self._material, WALK)
-        self.add_to_header(self.export)
+        self.copy = flat("copy", "Copy the command line that draws the same", self.copy_command)
+        for button in (self.copy, self.export):
+            self.add_to_header(button)
         self._soon = QTimer(self, interval=SOON, singleShot=True)
         self._soon.timeout.connect(self._ask)
         self._connect()
@@ -209,8 +213,10 @@ class LatentWalkPanel(LatentPage):
     def show_state(self) -> None:
         """Offer what can be done now."""
         frames = self.walker.frames
-        self.export.setEnabled(self.is_ready and bool(frames) and None not in
-                               [None if frame is None else 0 for frame in frames])
+        self.export.setEnabled(self.is_ready and bool(frames)
+                               and all(frame is not None for frame in frames))
+        self.copy.setEnabled(self.is_ready and all(
+            stop.is_seed or stop.name in self.names for stop in self.walk.stops))
 
     # --- changes ----------------------------------------------------------------------------------
 
@@ -268,6 +274,13 @@ class LatentWalkPanel(LatentPage):
         """Tell what could not be drawn."""
         self.walker.failed(request)
         super().on_failure(request, error)
+
+    def copy_command(self) -> None:
+        """Put the command line that draws the same walk on the clipboard."""
+        if self.run_shown is not None:
+            QGuiApplication.clipboard().setText(
+                walk_command(self.run_shown, self.walk, self.how, self.bar.interval))
+            self.readout.setText("Command copied")
 
     def _material(self) -> dict[str, Any]:
         run = self.run_shown
