@@ -19,6 +19,8 @@ from hybridstudio.messages import Images
 
 BLOCK = 250  # pictures looked at together
 NEAR = 0.25  # of the squared contrast of a shape, up to which a picture may differ from it
+GRAIN = 0.04  # of the whole range: noise (root mean square) that is let pass besides
+GAIN = 0.5  # of the squared contrast, by which it has to be nearer than the empty background
 
 Floats = npt.NDArray[np.float32]
 
@@ -27,7 +29,8 @@ class Recognised(NamedTuple):
     """Factors (N, 6) of the combination nearest to each picture, and whether it is `near` (N,).
 
     A picture is near a combination when it differs from it by less than half of what the empty
-    background does (root mean square).
+    background does (root mean square), but for a fine grain, and when it is clearly nearer to it
+    than to that background.
     """
 
     table: Table
@@ -45,8 +48,9 @@ def _nearest(pictures: Images) -> Recognised:
     x = pictures.reshape(len(pictures), -1, 3).astype(np.float32) / 255.0
     products = np.einsum("npc,op->nco", x, masks, optimize=True)  # (N, 3, O)
     weight, square = masks.sum(1), (masks * masks).sum(1)
+    grain = GRAIN**2 * x[0].size
     least = np.full(len(x), np.inf, np.float32)
-    contrast = np.ones(len(x), np.float32)
+    near = np.zeros(len(x), np.bool_)
     found = np.zeros((len(x), len(LEVELS)), np.int64)
     colours, grounds = (np.array(list(named.values()), np.float32) / 255.0
                         for named in (COLOURS, BACKGROUNDS))
@@ -54,16 +58,18 @@ def _nearest(pictures: Images) -> Recognised:
         # |x - b - (c - b) m|² = |x - b|² - 2 (c - b)·⟨x - b, m⟩ + |c - b|² |m|²
         d = c - b
         energy = d @ d * square
-        apart = ((x - b)**2).sum((1, 2))[:, None] + energy
-        apart -= 2.0 * (np.tensordot(products, d, axes=(1, 0)) - d @ b * weight)
-        place = apart.argmin(1)
-        value = np.take_along_axis(apart, place[:, None], 1)[:, 0]
+        empty = ((x - b)**2).sum((1, 2))
+        gain = 2.0 * (np.tensordot(products, d, axes=(1, 0)) - d @ b * weight) - energy
+        place = gain.argmax(1)  # of the distances with this background the least
+        most = np.take_along_axis(gain, place[:, None], 1)[:, 0]
+        value, contrast = empty - most, energy[place]
         better = value < least
-        least[better], contrast[better] = value[better], energy[place[better]]
+        least[better] = value[better]
+        near[better] = ((value < NEAR * contrast + grain) & (most > GAIN * contrast))[better]
         shape, size, where, turn = outlines[place[better]].T
         found[better] = np.stack([shape, np.full_like(shape, colour), size, where, turn,
                                   np.full_like(shape, ground)], axis=1)
-    return Recognised(found, least < NEAR * contrast)
+    return Recognised(found, near)
 
 
 @functools.lru_cache(maxsize=2)

@@ -16,7 +16,15 @@ from hybridstudio.errors import UsageError
 from hybridstudio.families import Family
 from hybridstudio.messages import Notice, Progress, Score
 from hybridstudio.scores import real
-from hybridstudio.scores.features import FEATURES, Features, coloured, digest_of, resized, usual
+from hybridstudio.scores.features import (
+    FEATURES,
+    Features,
+    coloured,
+    digest_of,
+    inception,
+    resized,
+    usual,
+)
 from hybridstudio.scores.sets import Gatherer, Pictures, joined
 
 PART = 500  # pictures that a feature network looks at together
@@ -45,7 +53,8 @@ def opened(request: Score, config: DataConfig,
            ) -> Generator[Progress | Notice, None, tuple[data.Dataset, str]]:
     """Open the data set to compare with, in the pictures' shape; return it and which part it is."""
     root = paths.data_root(request.data_root)
-    split = request.split or ("train" if request.features == "inception" else "test")
+    is_paper = (request.features or "").partition(":")[0] == "inception"
+    split = request.split or ("train" if is_paper else "test")
     try:
         dataset = yield from data.load(config.model_copy(update={"split": split}), root)
     except UsageError:
@@ -63,8 +72,11 @@ def lens_of(request: Score, dataset: data.Dataset,
             on: torch.device) -> Generator[Notice, None, Features]:
     """Return the feature network that is asked for, or the usual one for the data."""
     name = request.features or usual(dataset.name, dataset.is_points)
+    kind, _, file = name.partition(":")
     if name in FEATURES:
         lens = FEATURES[name](on)
+    elif kind == "inception" and file:
+        lens = inception(on, file)
     else:
         lens = yield from _classifier(name, on)
     if dataset.is_points and lens.name != "points" and not name.startswith("run:"):

@@ -13,12 +13,11 @@ import torch
 from hybridstudio import runs
 from hybridstudio.commands import repeated
 from hybridstudio.engine import runtime
-from hybridstudio.engine.figures import METRICS
+from hybridstudio.engine.figures import METRICS, wanted
 from hybridstudio.engine.score import check, score
 from hybridstudio.errors import StudioError, UsageError, translate
 from hybridstudio.messages import Done, Event, Notice, Progress, Score, Scored, Started, Sweep
 
-USUAL = set(METRICS) - {"memory"}
 SAME_MACHINE = ("processor", "cores", "device")
 
 
@@ -158,7 +157,7 @@ def _known(request: Score) -> dict[str, Any] | None:
 
 
 def _metrics(request: Score) -> set[str]:
-    return USUAL if request.metrics is None else set(request.metrics)
+    return {name for name in METRICS if wanted(request, name)}
 
 
 def _resolved(request: Score, run: runs.Run) -> dict[str, Any]:

@@ -145,11 +145,11 @@ def digits_net(on: torch.device) -> Features:
 # --- Inception ------------------------------------------------------------------------------------
 
 
-def inception(on: torch.device) -> Features:
+def inception(on: torch.device, file: str = "") -> Features:
     """Return Inception-v3 with the weights and the resizing of the original FID (Heusel 2017).
 
-    Its weights are HYBRIDSTUDIO_INCEPTION, or downloaded once; either way their sha256 is checked.
-    Raises StudioError where torch-fidelity or the weights are missing.
+    Its weights are `file`, or HYBRIDSTUDIO_INCEPTION, or downloaded once; in each case their sha256
+    is checked. Raises StudioError where torch-fidelity or the weights are missing.
     """
     if importlib.util.find_spec("torch_fidelity") is None:
         raise StudioError(
@@ -161,14 +161,10 @@ def inception(on: torch.device) -> Features:
         FeatureExtractorInceptionV3,
     )
 
-    file = _inception_weights(URL_INCEPTION_V3)
-    digest = _digest(file.read_bytes())
-    if not digest.startswith(INCEPTION):  # a pickle that runs what it likes is not opened
-        raise StudioError(f"{file} does not hold the original Inception weights",
-                          f"its sha256 begins with {digest[:8]}, not {INCEPTION}",
-                          "remove it, and it will be downloaded again")
+    weights = _inception_weights(URL_INCEPTION_V3, file)
+    digest = _checked(weights, URL_INCEPTION_V3)
     net = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"],
-                                      feature_extractor_weights_path=str(file)).to(on)
+                                      feature_extractor_weights_path=str(weights)).to(on)
 
     def embed(images: Tensor) -> Embedded:
         colours = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
@@ -178,21 +174,43 @@ def inception(on: torch.device) -> Features:
     return Features("inception", digest, embed, tuple(map(str, range(1008))))
 
 
-def _inception_weights(url: str) -> Path:
-    """Return the file of the weights, downloaded where there is none."""
-    if chosen := os.environ.get("HYBRIDSTUDIO_INCEPTION"):
+def _inception_weights(url: str, chosen: str) -> Path:
+    """Return the file of the weights: the one that is named, or one downloaded where none is."""
+    if chosen := chosen or os.environ.get("HYBRIDSTUDIO_INCEPTION", ""):
         return Path(chosen).expanduser()
     file = paths.cache() / "features" / url.rpartition("/")[2]
     if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
         try:
+            file.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(url, str(file), INCEPTION, progress=False)
         except (OSError, RuntimeError) as error:
-            raise StudioError("The Inception weights could not be downloaded",
-                              f"{url}: {error}",
-                              "download them by other means, and name the file in "
-                              "HYBRIDSTUDIO_INCEPTION") from error
+            raise StudioError("The Inception weights could not be downloaded", str(error),
+                              _elsewhere(url)) from error
     return file
+
+
+def _checked(file: Path, url: str) -> str:
+    """Return the sha256 of the weights; raises StudioError where they are not the original."""
+    try:
+        digest = _digest(file.read_bytes())
+    except OSError as error:
+        raise StudioError(f"The Inception weights {file} cannot be read",
+                          error.strerror or str(error), _elsewhere(url)) from error
+    if not digest.startswith(INCEPTION):
+        raise StudioError(f"{file} does not hold the original Inception weights",
+                          f"its sha256 begins with {digest[:8]}, not {INCEPTION}",
+                          f"remove it; {_elsewhere(url)}")
+    try:  # so few digits of a hash can be forged: nothing that runs code is opened
+        torch.load(file, map_location="meta", weights_only=True)
+    except Exception as error:
+        raise StudioError(f"{file} holds more than weights", str(error).partition("\n")[0],
+                          f"remove it; {_elsewhere(url)}") from error
+    return digest
+
+
+def _elsewhere(url: str) -> str:
+    return (f"get {url} (95 MB) on a machine with a network, and name the file: "
+            "--features inception:FILE, or HYBRIDSTUDIO_INCEPTION=FILE")
 
 
 FEATURES: dict[str, Callable[[torch.device], Features]] = {
@@ -201,7 +219,8 @@ FEATURES: dict[str, Callable[[torch.device], Features]] = {
     "digits-net": digits_net,
     "inception": inception,
 }
-"""Feature networks by name; a classifier of the user's is asked for as run:PATH."""
+"""Feature networks by name. A classifier of the user's is asked for as run:PATH, Inception's
+weights in a file as inception:PATH."""
 
 
 # --- what they share ------------------------------------------------------------------------------
