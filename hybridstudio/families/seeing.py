@@ -89,10 +89,10 @@ def _gan_judge(family: GAN, x: Tensor, labels: Tensor | None) -> Tensor:
 def _ddgan_judge(family: DDGAN, x: Tensor, labels: Tensor | None) -> Tensor:
     t = torch.zeros(len(x), dtype=torch.long, device=x.device)
     if family.config.x0_discriminator:
-        return torch.sigmoid(family.x0_discriminator(x, t, labels))
+        return torch.sigmoid(family.x0_discriminator(x, t, labels).flatten())
     # It judges pairs: here x_0 with the x_1 that becomes of it on average.
     after = family.schedule.at("alphas", t, x).sqrt() * x
-    return torch.sigmoid(family.discriminator(torch.cat([x, after], 1), t, labels))
+    return torch.sigmoid(family.discriminator(torch.cat([x, after], 1), t, labels).flatten())
 
 
 def _hybrid_judge(family: Hybrid, x: Tensor, labels: Tensor | None) -> Tensor:
