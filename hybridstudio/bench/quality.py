@@ -40,7 +40,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     """Fréchet distance (digit features) of 1,000 pictures after training for --seconds."""
     root = Path(asked.data_root) if asked.data_root else None
     seconds = asked.seconds or SECONDS
-    config = presets.find(asked.preset or "ddpm-mnist")
+    config = with_values(presets.find(asked.preset or "ddpm-mnist"), {"train.score_every": 0})
     test = with_values(config, {"data.split": "test"})
     config, train_set = opened(config, root)
     _, test_set = opened(test, root)
