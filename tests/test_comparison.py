@@ -85,6 +85,8 @@ def test_curves_of_one_name_are_laid_over_each_other(tmp_path):
     assert [(one.name, len(one.lines)) for one in found] == [("loss", 2)]
     assert "grad_norm/unet" in {one.name for one in overlays(subjects, details=True)}
     assert title_of("test/loss") == "Held out: loss"
+    assert title_of("score/frechet") == "Fréchet distance"
+    assert title_of("score/class_entropy") == "Class entropy"
     assert title_of("p/fake") == "Probability of being real: generated"
 
 

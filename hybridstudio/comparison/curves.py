@@ -10,15 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from hybridstudio.comparison.reading import Subject
+from hybridstudio.comparison.scoring import TITLES
 from hybridstudio.runs import Series
 
 Floats = npt.NDArray[np.float64]
 
 # Beginnings of the names that tell how learning goes, in the order in which they are shown.
-FIRST = ("score/", "scores/", "test/", "loss", "reconstruction", "kl", "p/", "critic/",
+FIRST = ("score/", "test/", "loss", "reconstruction", "kl", "p/", "critic/",
          "accuracy", "distillation", "vlb")
 LAST = ("lr", "grad_norm/", "images_per_second", "memory")
-DETAILS = ("loss/band-", "kl/", *LAST)  # not told unless somebody asks
+DETAILS = ("loss/band-", "kl/", "score/frechet/", *LAST)  # not told unless somebody asks
+ENDS = {"floor": "real pictures", "ceiling": "noise"}
 BUCKETS = 240  # points of a curve on a page
 DECADE = 8.0  # how much larger the top of a curve is than its bottom where a log axis helps
 
@@ -59,6 +61,10 @@ def title_of(name: str) -> str:
     """Tell a curve's name in words: "Loss: generator", "Held out: loss"."""
     base = name.removeprefix("test/")
     head, _, rest = base.partition("/")
+    if head == "score":
+        of, _, end = rest.partition("/")  # score/frechet/floor
+        told = TITLES.get(of, of.replace("_", " "))
+        return f"{told}: {ENDS.get(end, end)}" if end else told[:1].upper() + told[1:]
     words = {"p": "probability of being real", "kl": "KL", "lr": "learning rate", "vlb": "L_vlb",
              "images_per_second": "pictures a second"}
     told = words.get(head, head.replace("_", " "))
