@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from hybridstudio.config.run import RunConfig
 
@@ -14,7 +14,8 @@ QUICK = 20  # evaluations up to which a picture is drawn
 QUICKEST = ("dpm++2m", "ddim")  # samplers that make do with so few, the better first
 
 
-class Terms(NamedTuple):
+@dataclass(frozen=True)
+class Terms:
     """A scoring `every` so many steps of `count` pictures, drawn by `sampler` in `nfe` evaluations.
 
     `every` is 0 where there is none.

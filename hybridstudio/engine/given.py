@@ -127,8 +127,9 @@ def _still(run: runs.Run, asked: Draw, on: torch.device,
     """Return networks that no training changes meanwhile, and their training step."""
     learner = lanes.live.get(run.path.resolve())
     if learner is None or asked.step is not None:
-        family = yield from model(run, asked.weights, asked.step, on)
-        return family, asked.step if asked.step is not None else max(run.checkpoints, default=0)
+        step = runs.step_of(run, asked.step)
+        family = yield from model(run, asked.weights, step, on)
+        return family, step if step is not None else max(run.checkpoints, default=0)
     family = copy.deepcopy(learner.ema if asked.weights == "ema" else learner.family)
     return family.eval().requires_grad_(False), learner.step
 
