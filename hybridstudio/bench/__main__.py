@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from hybridstudio.bench import fewstep, launch, quality, scrub, stall, training
+from hybridstudio.bench import fewstep, latentdrag, launch, quality, scrub, stall, training
 from hybridstudio.cli.screen import Screen
 from hybridstudio.engine import runtime
 from hybridstudio.errors import UsageError, translate
@@ -17,6 +17,7 @@ from hybridstudio.errors import UsageError, translate
 BENCHES: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "ui-stall": stall.measure,
     "scrub": scrub.measure,
+    "latent-drag": latentdrag.measure,
     "launch": launch.measure,
     "train-overhead": training.measure,
     "time-to-quality": quality.measure,
@@ -45,8 +46,10 @@ def main() -> int:
     parser.add_argument("--data-root", help="where data sets lie")
     parser.add_argument("--peer", choices=("none", "diffusers"), default="none",
                         help="time-to-quality: train this beside ours for the same time")
-    parser.add_argument("--runs", help="few-step: runs or ready models, with commas between")
-    parser.add_argument("--count", type=int, help="few-step: pictures that are scored")
+    parser.add_argument("--runs", help="few-step, latent-drag: runs or ready models, with commas "
+                        "between")
+    parser.add_argument("--count", type=int,
+                        help="few-step: pictures that are scored; latent-drag: moves")
     parser.add_argument("--slow", action="store_true",
                         help="few-step: score what takes hundreds of evaluations too")
     screen = Screen.of(sys.argv[1:])

@@ -132,7 +132,7 @@ def interpolate(
     images = drawn.images
     if out.suffix.lower() in pictures.ANIMATIONS:
         pages = (pictures.zoomed(page, zoom) for page in pictures.as_rgb(images))
-        pictures.write_animation(out, pages, ms, hold=ms, overwrite=force)
+        pictures.write_animation(out, pages, ms, hold=ms, overwrite=force, settings=settings)
     else:
         columns = grid if corners is not None else None
         pictures.write_png(out, pictures.sheet(images, columns, zoom), settings, force)

@@ -10,18 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
+from hybridstudio import diagnosis, paths
 from hybridstudio import doctor as clinic
-from hybridstudio import paths
 from hybridstudio import presets as shelf
 from hybridstudio import runs as folders
 from hybridstudio.cli import options
-from hybridstudio.cli.screen import COLOURS, screen_of
+from hybridstudio.cli.screen import COLOURS, Screen, screen_of
 from hybridstudio.config import RunConfig, known
 from hybridstudio.errors import StudioError, UsageError
 from hybridstudio.telling import duration
 
 # Those of hybridstudio.bench, which brings torch.
-BENCHES = ("ui-stall", "scrub", "launch", "train-overhead", "time-to-quality", "few-step")
+BENCHES = ("ui-stall", "scrub", "latent-drag", "launch", "train-overhead", "time-to-quality",
+           "few-step")
 # Of the models that have them.
 TOLD = ("timesteps", "schedule", "predict", "net", "loss", "latent", "mode")
 
@@ -174,12 +175,16 @@ def _spelled(value: Any) -> str:
 
 def doctor(
     context: typer.Context,
+    run: Annotated[str | None, typer.Argument(
+        metavar="[RUN]", help="A run whose training is examined instead of this machine.")] = None,
     data_root: options.DataRoot = None,
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Check this machine, and say how to mend what is wrong with it."""
+    """Check this machine, or a training by its curves, and say how to mend what is wrong."""
     screen = screen_of(context)
+    if run is not None:
+        return _examined(screen, folders.read(folders.find(run)))
     found = []
     for check in clinic.examine(data_root):
         found.append(check)
@@ -190,6 +195,22 @@ def doctor(
     screen.say(words, f"bold {colour}")
     screen.result({"ok": is_well, "checks": [vars(check) for check in found]})
     return 0 if is_well else 1
+
+
+def _examined(screen: Screen, run: folders.Run) -> int:
+    """Tell what is wrong with a training; return 1 where anything is."""
+    reader = folders.MetricsReader(run.path)
+    reader.poll()
+    curves = reader.series()
+    findings = diagnosis.examine(run.config, curves)
+    for found in findings:
+        screen.finding("warn", f"{found.what}: {found.why}", found.fix)
+    if not findings:
+        screen.say("Its curves look well." if curves else "It has recorded no curves yet.",
+                   f"bold {COLOURS['ok']}")
+    screen.result({"ok": not findings, "run": str(run.path), "findings": [
+        vars(found) for found in findings]})
+    return 1 if findings else 0
 
 
 def bench(

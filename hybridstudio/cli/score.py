@@ -32,11 +32,11 @@ def score(
     count: Annotated[int, typer.Option(
         min=1, metavar="N", help="How many pictures, or points.")] = Score.count,
     features: Annotated[str | None, typer.Option(
-        metavar="NAME", help="digits-net, pixels, points, inception, or run:PATH for a classifier "
-        "of your own; by default what fits the data.")] = None,
+        metavar="NAME", help="digits-net, pixels, points, inception (or inception:FILE, its "
+        "weights), or run:PATH of your own classifier; by default what fits the data.")] = None,
     metrics: Annotated[str | None, typer.Option(
-        metavar="LIST", help="Of fid,kid,prdc,is,classes,modes,memory, with commas between; by "
-        "default all that apply but memory.")] = None,
+        metavar="LIST", help="Of fid,kid,prdc,is,classes,modes,memory,ppl, with commas "
+        "between; by default all that apply but memory and ppl.")] = None,
     split: Annotated[Literal["train", "test", "all"] | None, typer.Option(
         help="Which part of the data; by default test, with Inception train.")] = None,
     sampler: options.Sampler = None,

@@ -11,7 +11,7 @@ from hybridstudio.telling import number
 
 NAMES = {
     "kid": "kernel distance", "precision": "precision", "recall": "recall", "density": "density",
-    "coverage": "coverage", "is": "Inception score",
+    "coverage": "coverage", "is": "Inception score", "ppl": "path length",
 }
 
 

@@ -26,7 +26,8 @@ from hybridstudio.scores.features import FEATURES, Features
 from hybridstudio.scores.modes import REACH, modes_of_digits, modes_of_points
 from hybridstudio.scores.sets import KEPT, Gatherer, Pictures, as_tensor
 
-METRICS = (*measure.MEASURES, "classes", "modes", "memory")
+METRICS = (*measure.MEASURES, "classes", "modes", "memory", "ppl")
+NAMED = ("memory", "ppl")  # which take long, so that they are told only where they are asked for
 
 SHOWN = 64  # pixels of the side of a picture that a record keeps, at most
 
@@ -36,7 +37,7 @@ Telling = Generator[Progress | Notice, None, Any]
 def wanted(request: Score, metric: str) -> bool:
     """Whether a request asks for a metric, or leaves the choice to what is usual."""
     if request.metrics is None:
-        return metric != "memory"  # it takes long, and the training part of the data
+        return metric not in NAMED
     return metric in request.metrics
 
 

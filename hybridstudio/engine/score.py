@@ -15,8 +15,9 @@ from hybridstudio import runs
 from hybridstudio.commands import as_command, as_fields
 from hybridstudio.engine import runtime
 from hybridstudio.engine.against import Against, against, warnings
-from hybridstudio.engine.figures import METRICS, counted, described, measured
+from hybridstudio.engine.figures import METRICS, counted, described, measured, wanted
 from hybridstudio.engine.given import Facts, Given, given
+from hybridstudio.engine.pathlength import path_length
 from hybridstudio.errors import StudioError, UsageError
 from hybridstudio.messages import Done, Event, Notice, Progress, Score, Scored, Started
 from hybridstudio.scores import neighbours
@@ -75,6 +76,8 @@ def scored(request: Score, source: Given, held: Against,
     yield from notices
     scores: dict[str, dict[str, Any]] = yield from measured(request, gatherer, kept)
     scores |= yield from described(request, gatherer, held, source, modes)
+    if wanted(request, "ppl"):
+        scores |= yield from path_length(request, source.run, lens, on)
     if source.run is not None:  # what "newest" or "best" was, to find it again
         request = replace(request, step=facts["step"])
     return {

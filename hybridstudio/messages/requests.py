@@ -148,10 +148,10 @@ class Score:
     """Score `count` pictures of a run, a folder, an archive or a .npy file against a data set.
 
     None takes the usual: the run's own data, the features that fit the data, every metric that
-    applies (memory only where it is named), the data's test part (with Inception the training
+    applies (memory and ppl only if named), the data's test part (with Inception the training
     part, as papers do), and the run's own sampler. Of `features` there are those of
     `scores.features.FEATURES`, and run:PATH for a classifier of the user's. `metrics` are of fid,
-    kid, prdc, is, classes, modes and memory. Told as one `Scored`; a run also keeps it.
+    kid, prdc, is, classes, modes, memory and ppl. Told as one `Scored`; a run also keeps it.
     """
 
     source: Path
