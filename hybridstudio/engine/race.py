@@ -45,7 +45,7 @@ def _run(ways: list[Way]) -> Iterator[Event]:
                 continue
             done = sum(way.told for way in ways)
             known = [way.frames for way in ways if way.error is None]
-            yield Progress(done, sum(map(int, known)) if all(known) else None, "frames",
+            yield Progress(done, sum(known) if all(known) else None, "frames",
                            seconds=time.perf_counter() - began)
     errors = [way.error for way in ways if way.error is not None]
     if len(errors) == len(ways):
@@ -65,7 +65,7 @@ class Way:
         self.device = ""
         self.seconds = 0.0
         self.told = 0  # frames so far
-        self.frames: int | None = None  # that there will be
+        self.frames = 0  # that there will be, once that is known
         self.error: StudioError | None = None
         self._done: Done | None = None
         self._events: Generator[Event] | None = None

@@ -16,6 +16,7 @@ from PySide6.QtGui import (
     QPainterPath,
     QPaintEvent,
     QPen,
+    QPixmap,
 )
 from PySide6.QtWidgets import QScrollArea, QSizePolicy, QWidget
 
@@ -69,6 +70,7 @@ class TreeView(QWidget):
         self._t: float | None = None  # where all are scrubbed to
         self._tracks: list[Track] = []
         self._thumbs: dict[tuple[int, int, str], QImage] = {}
+        self._still: QPixmap | None = None
         self._hovered: tuple[Track, int] | None = None
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -78,6 +80,11 @@ class TreeView(QWidget):
 
     def _forget(self) -> None:
         self._thumbs.clear()
+        self._repaint()
+
+    def _repaint(self) -> None:
+        """Paint the whole anew."""
+        self._still = None
         self.update()
 
     # what is shown
@@ -100,7 +107,7 @@ class TreeView(QWidget):
         self._selected, self._step, self._other = key, step, other
         self.setAccessibleDescription(f"{len(self._tree.lines)} lines, at step {step} of "
                                       f"{self.words(self._tree.line(key) or Line(0))}")
-        self.update()
+        self._repaint()
 
     def scrub(self, t: float | None) -> None:
         """Show every line at a noise level."""
@@ -121,7 +128,7 @@ class TreeView(QWidget):
             places = shares(frames, levels) if levels else []
             self._tracks.append(Track(line, MARGIN // 2 + row * ROW, frames,
                                       [left + share * (right - left) for share in places]))
-        self.update()
+        self._repaint()
 
     def _ends(self) -> tuple[float, float]:
         """Return where the first and the last thumbnail have their middles."""
@@ -141,21 +148,35 @@ class TreeView(QWidget):
     # painting
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the lines, from the last to the first so that a parent lies over its branches."""
-        colours = theme.palette()
+        """Paint the tree, which rests, and over it what is pointed at and scrubbed to."""
         with QPainter(self) as painter:
-            painter.fillRect(self.rect(), QColor(colours.canvas))
             if not self._frames.own(0):
-                painter.setPen(QColor(colours.muted))
+                painter.fillRect(self.rect(), QColor(theme.palette().canvas))
+                painter.setPen(QColor(theme.palette().muted))
                 painter.drawText(self.rect().adjusted(3 * GRID, 0, -3 * GRID, 0),
                                  int(Qt.AlignmentFlag.AlignCenter)
                                  | int(Qt.TextFlag.TextWordWrap), self.empty)
                 return
+            if self._still is None:
+                self._still = self._painted_still()
+            painter.drawPixmap(0, 0, self._still)
+            for track in self._tracks:
+                for number, pen in self._marked(track):
+                    self._paint_thumb(painter, track, number, pen)
+
+    def _painted_still(self) -> QPixmap:
+        """Paint all that stays the same while it is scrubbed."""
+        ratio = self.devicePixelRatioF()
+        still = QPixmap(self.size() * ratio)
+        still.setDevicePixelRatio(ratio)
+        still.fill(QColor(theme.palette().canvas))
+        with QPainter(still) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             for track in self._tracks:
                 self._paint_branching(painter, track)
             for track in self._tracks:
                 self._paint_track(painter, track)
+        return still
 
     def colour(self, key: int) -> QColor:
         """Return the colour of a line."""
@@ -197,13 +218,13 @@ class TreeView(QWidget):
             painter.drawEllipse(QPointF(x, track.middle), 2.5, 2.5)
         for number in self._spread(track):
             self._paint_thumb(painter, track, number, None)
-        for number, pen in self._marked(track):
-            self._paint_thumb(painter, track, number, pen)
 
     def _marked(self, track: Track) -> list[tuple[int, QPen]]:
         """Return the frames that are pointed at, scrubbed to, chosen, with their frames' pens."""
         colours = theme.palette()
         found: list[tuple[int, QPen]] = []
+        if not track.frames:
+            return found
         if self._hovered is not None and self._hovered[0].line.key == track.line.key:
             found.append((min(self._hovered[1], len(track.frames) - 1),
                           QPen(QColor(colours.muted), 2)))
