@@ -153,7 +153,7 @@ class BigStepsPanel(Panel):
         self.line.changed.connect(self._show_numbers)
         self.line.paint.painted.connect(lambda _: self.undo.setEnabled(self.line.paint.can_undo()))
         self.undo.setEnabled(False)
-        theme.changed.connect(lambda: self.line.refresh())
+        theme.changed.connect(self.line.refresh)
 
     def _made_chance_controls(self) -> None:
         self.frame = slider("Frame of the drawing", "Which noisy picture on the way is held fast")
