@@ -32,7 +32,7 @@ class BranchBar(QWidget):
                                             "(Ctrl+click on it)")):
             box.setAccessibleName(name)
             box.setToolTip(says)
-            box.setMinimumContentsLength(12)
+            box.setMinimumContentsLength(5)
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.which.hide()
@@ -43,11 +43,16 @@ class BranchBar(QWidget):
         line = QHBoxLayout(self)
         line.setContentsMargins(2 * GRID, GRID // 2, 2 * GRID, GRID // 2)
         line.setSpacing(GRID)
-        line.addWidget(self.shown)
-        line.addWidget(self.which)
+        line.addWidget(self.shown, 2)
+        line.addWidget(self.which, 2)
         line.addStretch(1)
         line.addWidget(theme.say(QLabel("Compare with"), "muted"))
-        line.addWidget(self.against)
+        line.addWidget(self.against, 3)
+        self._line = line
+
+    def add(self, button: QWidget) -> None:
+        """Put a button behind what is shown."""
+        self._line.insertWidget(2, button)
 
     @property
     def row(self) -> str:

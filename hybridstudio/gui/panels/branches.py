@@ -80,7 +80,9 @@ class BranchesPanel(Panel):
         self.draw_button = QPushButton("Draw")
         self.draw_button.setToolTip("Draw the first line of a new tree (Ctrl+Return)")
         self.draw_button.setMinimumWidth(88)
-        for button in (self.undo_button, self.delete, self.copy, self.export, self.draw_button):
+        self.bar.add(self.delete)
+        self.bar.add(self.undo_button)
+        for button in (self.copy, self.export, self.draw_button):
             self.add_to_header(button)
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(scrolling(self.view))
@@ -168,8 +170,7 @@ class BranchesPanel(Panel):
 
     def branch(self) -> None:
         """Draw on from the chosen step with what the form changes."""
-        branch = self.form.branch()
-        if branch is None or not self.form.button.isEnabled():
+        if (branch := self.form.branch()) is None or not self.form.button.isEnabled():
             return
         key, self._next = self._next, self._next + 1
         self._history.take(self.tree.grown(key, self._line, branch))
@@ -204,9 +205,8 @@ class BranchesPanel(Panel):
 
     def ask_export(self) -> None:
         """Ask where the tree is to be written."""
-        name = self._run.name if self._run is not None else "tree"
         ask_file(self, "Export the tree", self.write, kinds=["PNG picture (*.png)"],
-                 save_as=f"{name}-branches.png")
+                 save_as="branches.png")
 
     def write(self, path: Path) -> None:
         """Write the tree as one picture."""
@@ -298,11 +298,10 @@ class BranchesPanel(Panel):
     def remove(self) -> None:
         """Take the chosen line away, with those that leave it."""
         line = self.tree.line(self._line)
-        if line is None or line.parent is None or self._drawing is not None:
-            return
-        self._history.take(self.tree.without(self._line))
-        self._other = 0
-        self.pick(line.parent, line.at)
+        if line is not None and line.parent is not None and self._drawing is None:
+            self._history.take(self.tree.without(self._line))
+            self._other = 0
+            self.pick(line.parent, line.at)
 
     def undo(self) -> None:
         """Go back to the tree before."""
