@@ -37,13 +37,14 @@ def run(monkeypatch, tmp_path):
 def panel(qtbot, qapp):
     theme.apply(qapp, "light")
     widget = ScoresPanel()
-    qtbot.addWidget(widget)
     widget.resize(1000, 640)
     widget.asked = []
     widget.requested.connect(widget.asked.append)
     widget.show()
-    yield widget
+    yield widget  # not qtbot's to close: what reads the scores has to end before
     qtbot.waitUntil(lambda: not widget.lane.busy)
+    widget.close()
+    widget.deleteLater()
 
 
 def shown(panel, run, qtbot):

@@ -41,13 +41,14 @@ def gan(empty):
 def panel(qtbot, qapp):
     theme.apply(qapp, "light")
     widget = TrilemmaPanel()
-    qtbot.addWidget(widget)
     widget.resize(1060, 640)
     widget.asked = []
     widget.requested.connect(widget.asked.append)
     widget.show()
-    yield widget
+    yield widget  # not qtbot's to close: what reads the scores has to end before
     qtbot.waitUntil(lambda: not widget.lane.busy)
+    widget.close()
+    widget.deleteLater()
 
 
 def shown(panel, run, qtbot):
@@ -186,6 +187,27 @@ def test_what_is_not_measured_is_measured_by_a_click(panel, ddpm, qtbot):
     panel.on_event(Done("finished"))
     qtbot.waitUntil(lambda: panel._dot is not None and panel._dot.way.nfe == 100)
     assert not panel.bar.isVisible()
+
+
+def test_sliders_stay_where_they_are_while_scores_come(panel, ddpm, qtbot):
+    shown(panel, ddpm, qtbot)
+    slide = panel.moving.slides["nfe"]
+    slide.slider.setValue(slide._values.index(40))
+    score_run(ddpm, nfe=10, distance=4.0, coverage=0.7, ms=20.0)
+    panel.on_event(Scored({}, "", "Fréchet distance", ddpm))
+    qtbot.waitUntil(lambda: len(panel.canvas.shown()) == 4)
+    assert panel.moving.way.nfe == 40
+    assert panel._dot.way.nfe == 20
+
+
+def test_a_number_of_another_machine_is_measured_here(panel, empty, qtbot):
+    far = write_run("far", GAN)
+    score_run(far, nfe=1, distance=4.0, coverage=0.5, cores=512)
+    shown(panel, far, qtbot)
+    assert panel.moving.button.isVisible()
+    assert "Measure here" in panel.moving.button.text()
+    panel.moving.button.click()
+    assert panel.asked[-1].source == far
 
 
 def test_coming_to_a_measured_setting_chooses_its_dot(panel, ddpm, qtbot):

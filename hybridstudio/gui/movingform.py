@@ -119,7 +119,8 @@ class MovingForm(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
-        column.addWidget(theme.say(QLabel("Move it"), "heading"))
+        self._heading = theme.say(QLabel("Move it"), "heading")
+        column.addWidget(self._heading)
         column.addWidget(self.sampler)
         column.addLayout(self._column)
         column.addWidget(self.says)
@@ -154,10 +155,12 @@ class MovingForm(QWidget):
             rough = "" if ghost.kind == "measured" else "about "
             lines.append(f"{rough}{number(ghost.ms)} ms")
         self.says.setText("\n".join([ghost.told(), ", ".join(lines)]).strip())
-        self.button.setVisible(ghost.kind != "measured")
+        machine = ghost.between[0].machine if ghost.kind == "measured" else None
+        is_far = machine is not None and not machine.is_here
+        self.button.setVisible(ghost.kind != "measured" or is_far)
         self.button.setEnabled(can_measure)
         takes = "" if seconds is None else f" (about {duration(seconds)})"
-        self.button.setText(f"Measure{takes}")
+        self.button.setText(f"Measure{' here' if is_far else ''}{takes}")
 
     # --- changes ----------------------------------------------------------------------------------
 
@@ -177,7 +180,7 @@ class MovingForm(QWidget):
             slide.moved.connect(lambda value, take=take: self._take(take, value))
             self.slides[knob.name] = slide
             self._column.addWidget(slide)
-        self.setVisible(bool(self.slides) or self.sampler.count() > 1)
+        self._heading.setVisible(bool(self.slides) or self.sampler.count() > 1)
 
     def _on_sampler(self) -> None:
         assert self._run is not None

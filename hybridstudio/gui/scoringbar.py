@@ -28,6 +28,7 @@ class ScoringBar(QWidget):
         self._jobs: Sequence[str] = ()
         self._done = 0
         self._share = 0.0
+        self._says = ""
         self._began = 0.0
         self.words = theme.say(QLabel(), "number")
         self.bar = QProgressBar()
@@ -55,7 +56,7 @@ class ScoringBar(QWidget):
         """Take what the scoring tells."""
         if isinstance(event, Scored):
             self._done = min(self._done + 1, len(self._jobs))
-            self._tell("")
+            self._tell(self._says)
         elif isinstance(event, Progress):
             self._take(event)
 
@@ -85,6 +86,7 @@ class ScoringBar(QWidget):
         self.bar.setValue(round(_PARTS * min(1.0, self._share)))
 
     def _tell(self, says: str) -> None:
+        self._says = says
         place = min(self._done, len(self._jobs) - 1)
         what = self._jobs[place] if self._jobs else "Scoring"
         count = f"{place + 1} of {len(self._jobs)}: " if len(self._jobs) > 1 else ""

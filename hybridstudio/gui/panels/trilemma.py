@@ -142,9 +142,9 @@ class TrilemmaPanel(Panel):
                           standings.boards else [])
         own = self._board_of(self._path)
         if self._awaited is not None:
-            wanted = next((board for board in standings.boards for dot in board.dots
-                           if _alike(dot.way, self._awaited)), None)
-            own = wanted or own
+            came = [(dot.when, place) for place, board in enumerate(standings.boards)
+                    for dot in board.dots if _alike(dot.way, self._awaited)]
+            own = standings.boards[max(came)[1]] if came else own
         if own is not None and (self._dot is None or self._awaited is not None):
             self.canvas.turn_to(own)
         self._run = standings.runs.get(self._path) if self._path is not None else self._run
@@ -167,11 +167,17 @@ class TrilemmaPanel(Panel):
             usual = standing.way_of(self._run, {}) if self._run is not None else None
             found = next((dot for dot in own if usual and _alike(dot.way, usual)),
                          own[0] if own else None)
-        if found is not None or self._run is None:
+        way = self.moving.way
+        is_same = found is not None and before is not None and _alike(found.way, before.way)
+        if found is not None and is_same and awaited is None and found is not before:
+            self._dot, self._run = found, self._standings.runs.get(found.way.run)
+            self._show_inspector()  # and the sliders stay where they were moved to meanwhile
+        elif found is not None or self._run is None:
             self.choose(found)
         else:
             self._dot = None
-            self.moving.show_run(self._run, standing.way_of(self._run, {}))
+            if way is None or way.run != self._run.path:
+                self.moving.show_run(self._run, standing.way_of(self._run, {}))
             self._show_inspector()
 
     def _board_of(self, path: Path | None) -> Board | None:
