@@ -27,6 +27,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
@@ -48,6 +49,7 @@ from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Event
 
 INSPECTOR_WIDTH = 280
+SENTENCE = 880  # points that a panel with views is wide where its sentence has room too
 
 
 class Panel(QWidget):
@@ -130,9 +132,15 @@ class Panel(QWidget):
         self._header.insertWidget(self._header.count() - 2, widget)
 
     def set_switch(self, widget: QWidget) -> None:
-        """Put the names of the page's views where the title is."""
+        """Put the names of the page's views where the title is; the sentence gives way to them."""
         self._title.hide()
+        self._says.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._header.insertWidget(0, widget)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the sentence out of the header where the views' names leave it no room."""
+        self._says.setVisible(not self._title.isHidden() or self.width() >= SENTENCE)
+        super().resizeEvent(event)
 
     def show_error(self, error: StudioError | None) -> None:
         """Tell an error above the canvas, with details to copy; None takes it away."""
@@ -150,7 +158,7 @@ class Panel(QWidget):
         self._header.setSpacing(GRID)
         header.setMinimumHeight(6 * GRID)
         self._title = theme.say(QLabel(self.TITLE), "title")
-        says = theme.say(QLabel(self.SAYS), "muted")
+        self._says = says = theme.say(QLabel(self.SAYS), "muted")
         says.setWordWrap(True)
         says.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._help = flat("help", "What is this?", self._show_help, key="F1")
