@@ -14,9 +14,9 @@ def step_of(text: str) -> int | str:
     """Read a training step, or "best"; raises ValueError, which typer tells."""
     if text.strip().lower() == "best":
         return "best"
-    if (step := int(text)) < 0:
-        raise ValueError(f"{step} is below 0")
-    return step
+    if not text.strip().isdecimal():
+        raise ValueError(f"{text!r} is neither a training step nor best")
+    return int(text)
 
 
 # `Screen.of` reads these two before typer does, so that even a mistyped command obeys them.
