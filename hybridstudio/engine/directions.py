@@ -217,7 +217,7 @@ def _pictures(way: Way, run: runs.Run, request: Directions,
     count = min(request.samples, len(dataset))
     places = np.sort(np.random.RandomState(request.seed).permutation(len(dataset))[:count])
     told = None
-    if way.classes:
+    if way.classes and way.classes == len(dataset.classes):
         told = torch.from_numpy(np.asarray(dataset.labels)[places].astype(np.int64))
     return as_tensor(np.ascontiguousarray(dataset.images[places])), told
 
