@@ -61,7 +61,7 @@ def test_the_steps_and_the_step_follow_one_another(panel):
 def test_words_tell_when_a_gaussian_will_do(panel):
     panel.take_steps(4)
     panel.take_t(1)
-    panel.line.move(0.1)
+    panel.line.look_from(0.1)
     panel.line._tell_now()
     assert "has 2 peaks" in panel.line.words.text()
     assert "a mean cannot choose" in panel.line.words.text()
@@ -129,7 +129,7 @@ def test_dragging_is_live(counted, qapp):
     spent = []
     for x_t in np.linspace(-2, 2, 31):
         began = time.perf_counter()
-        counted.line.move(float(x_t))
+        counted.line.look_from(float(x_t))
         for plot in (counted.line.noisy, counted.line.back):
             plot.repaint()
         spent.append(1000 * (time.perf_counter() - began))

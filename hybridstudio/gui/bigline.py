@@ -58,7 +58,7 @@ class BigLine(QWidget):
         self._lay_out()
         self.paint.painted.connect(lambda _density: self.refresh())
         self.paint.rested.connect(self._forget_prices)
-        self.noisy.moved.connect(self.move)
+        self.noisy.moved.connect(self.look_from)
         self.price.chosen.connect(self.chosen)
         self._forget_prices()
         self.refresh()
@@ -105,7 +105,7 @@ class BigLine(QWidget):
         self.price.show_steps(steps)
         self.refresh()
 
-    def move(self, x_t: float) -> None:
+    def look_from(self, x_t: float) -> None:
         """Look at what another x_t came from."""
         self.x_t = x_t
         self._show_back()

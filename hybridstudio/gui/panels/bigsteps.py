@@ -139,7 +139,7 @@ class BigStepsPanel(Panel):
         self.x_t.setLocale(ENGLISH)
         self.x_t.setAccessibleName("x_t")
         self.x_t.setToolTip("The noisy value that is looked back from (0)")
-        self.x_t.valueChanged.connect(self.line.move)
+        self.x_t.valueChanged.connect(self.line.look_from)
         self.zoom = QCheckBox("Fit the way back")
         self.zoom.setToolTip("Show the way back as large as it fits: small steps are narrow (off)")
         self.zoom.toggled.connect(self.line.zoom)
@@ -338,7 +338,8 @@ class BigStepsPanel(Panel):
             for other in range(stack.count()):  # a hidden page asks for no room
                 policy = QSizePolicy.Policy.Preferred if other == place else (
                     QSizePolicy.Policy.Ignored)
-                stack.widget(other).setSizePolicy(policy, policy)
+                if (hidden := stack.widget(other)) is not None:
+                    hidden.setSizePolicy(policy, policy)
         self.copy.setVisible(place == 1)
         if place == 1 and self.told is None:
             self._ask_soon()

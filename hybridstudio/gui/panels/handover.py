@@ -234,7 +234,7 @@ class HandoverPanel(Panel):
         assert self._run is not None
         plain = Draw(self._run.path, self.count.value(), nfe=None, seed=self.seed.value(),
                      knobs={handovers.BESIDE: self.full_nfe.value()})
-        knobs = {handovers.KNOB: k}
+        knobs: dict[str, float] = {handovers.KNOB: k}
         if handovers.compares(self._run) and (self._full is None or plain != self._full_of):
             self._full, self._full_of = None, plain
         if handovers.compares(self._run) and self._full is None:
