@@ -59,6 +59,12 @@ class Kept(NamedTuple):
     way: Way
     states: tuple[Tensor, ...]
 
+    def size(self) -> int:
+        """Return the bytes that it takes."""
+        moment = self.moment
+        tensors = (moment.x_t, moment.x0, moment.eps, *moment.extra.values(), *self.states)
+        return sum(tensor.nbytes for tensor in tensors if tensor is not None)
+
     def rows(self) -> Rows:
         """Return the streams of noise as they were here."""
         return [_restored(state) for state in self.states]
@@ -74,10 +80,7 @@ class Trail:
 
     def size(self) -> int:
         """Return the bytes that are kept."""
-        kept = [tensor for one in self.frames for tensor in (
-            one.moment.x_t, one.moment.x0, one.moment.eps, *one.moment.extra.values(),
-            *one.states) if tensor is not None]
-        return sum(tensor.nbytes for tensor in kept)
+        return sum(kept.size() for kept in self.frames)
 
 
 _trails: list[Trail] = []  # the newest last
@@ -156,9 +159,16 @@ def walked(
     else:
         moments = draw(plan, rows)
 
+    room = KEPT_BYTES - trail.size()
+
     def told(moment: Moment) -> Moment:
+        nonlocal keeps, room
         if keeps:
             trail.frames.append(Kept(moment, way, tuple(row.get_state() for row in rows)))
+            room -= trail.frames[-1].size()
+            if room < 0:  # of large pictures nothing is kept
+                keeps = False
+                trail.frames.clear()
         return moment
 
     for branch in request.branches[place:]:
