@@ -27,6 +27,7 @@ NOISE, DIFFERENCE, CHANGE = "true_noise", "difference", "change"
 DERIVED: tuple[Row, ...] = (DIFFERENCE, CHANGE)
 ORDER = ("x_t", "x0", "eps", NOISE, DIFFERENCE, CHANGE)  # further ones follow
 
+USUAL_RANGES: dict[Row, Range] = {DIFFERENCE: "auto", CHANGE: "auto"}  # faint as they are
 NOISE_RANGE = 2.5  # standard deviations of noise from the middle grey to black and white
 SMALLEST_EXPORT = 64  # pixels: smaller pictures are enlarged by a whole number in a file
 STRIP_FRAMES = 8
@@ -58,8 +59,8 @@ def says(row: Row, frame: Frame) -> str:
     if frame.steps == 0 and row == "x_t":
         return what
     return {"x_t": f"noisy {what}", "x0": f"predicted clean {what}", "eps": "predicted noise",
-            NOISE: "noise that was added", DIFFERENCE: "predicted less added noise",
-            CHANGE: "change since the step before"}.get(row, row)
+            NOISE: "added noise", DIFFERENCE: "error of the noise",
+            CHANGE: "change since before"}.get(row, row)
 
 
 def completed(frame: Frame, before: Frame | None, rows: Sequence[Row]) -> Frame:
@@ -164,7 +165,7 @@ def page(frame: Frame, rows: Sequence[Row], only: int | None = None, zoom: int |
          ranges: Mapping[Row, Range] | None = None) -> Raster:
     """Lay a frame out as one picture (H, W, 3): its rows one below the other, or one picture's."""
     zoom = zoom or export_zoom(frame)
-    shown = [shown_of(frame, row, (ranges or {}).get(row, "as is"), only) for row in rows]
+    shown = [shown_of(frame, row, (ranges or USUAL_RANGES).get(row, "as is"), only) for row in rows]
     if only is not None:
         return pictures.sheet(np.concatenate(shown), columns=len(rows), zoom=zoom)
     return np.concatenate([pictures.sheet(images, zoom=zoom) for images in shown])
@@ -183,7 +184,7 @@ def strip(frames: Sequence[Frame], rows: Sequence[Row], only: int | None = None,
     """
     moments = [frames[place] for place in pictures.spread(len(frames), STRIP_FRAMES)]
     wanted = rows[:1] if only is None else rows
-    shown = [np.concatenate([shown_of(frame, row, (ranges or {}).get(row, "as is"), only)
+    shown = [np.concatenate([shown_of(frame, row, (ranges or USUAL_RANGES).get(row, "as is"), only)
                              for row in wanted]) for frame in moments]
     return pictures.strip(shown, zoom=export_zoom(moments[0]))
 

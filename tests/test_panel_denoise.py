@@ -408,7 +408,8 @@ def test_rows_and_one_picture_enlarged(drawn, qtbot):
     qtbot.waitUntil(lambda: drawn.bar.scale.text().startswith("×"))
 
 
-def test_pointing_tells_the_value(drawn, qtbot):
+def test_pointing_tells_the_values_of_all_rows(drawn, qtbot):
+    drawn.timeline.slider.setValue(8)
     drawn.view.grab()
     block = drawn.view._blocks[1]
     left, top, width, height = block.grid.place(2)

@@ -67,6 +67,7 @@ class DrawForm(QWidget):
         self.seed = whole("seed", 0, 2**31 - 1)
         self.seed.setToolTip("Where the random numbers begin: the same seed, the same pictures (0)")
         self.seed.setGroupSeparatorShown(False)
+        self.seed.setMinimumWidth(64)  # its range is wider than what is ever typed
         self.dice = QToolButton()
         self.dice.setToolTip("Another seed (Ctrl+R)")
         self.dice.setShortcut("Ctrl+R")
@@ -92,7 +93,7 @@ class DrawForm(QWidget):
             box.setToolTip(says)
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(10)
+            box.setMinimumContentsLength(6)
             box.activated.connect(self._edited)
         self._lay_out()
         for spin in (self.nfe, self.eta, self.guidance, self.seed, self.count):
@@ -112,6 +113,7 @@ class DrawForm(QWidget):
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setVerticalSpacing(GRID)
         self._form.setHorizontalSpacing(GRID)
+        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name, field in (
             ("Sampler", self.sampler), ("Evaluations", self.nfe), ("Noise η", self.eta),

@@ -32,7 +32,7 @@ def readout(frame: Frame, levels: int, left: float | None,
         said = ["Drawn in one pass: there are no steps to go through", nfe]
     else:
         number, alike = among
-        of_level = f", {number} of {alike} here" if alike > 1 else ""
+        of_level = f" ({number} of {alike})" if alike > 1 else ""
         said = [f"t = {round(frame.t):,} of {levels or round(frame.t):,}{of_level}",
                 f"step {frame.step:,} of {frame.steps:,}"]
         if left is not None and left >= 1:
@@ -85,7 +85,7 @@ def came_back(error: float) -> Notice:
     return Notice(f"Your picture came back with an error of {error:.3f}",
                   "root mean square, where a pixel goes from −1 to 1; the frames lead up to its "
                   "noise and down again", "" if error < 0.05 else
-                  "more evaluations, or less noise, bring it nearer")
+                  "more evaluations, its class, or less noise bring it nearer")
 
 
 def command(settings: DrawSettings, run: Run, rows: Sequence[str], mask: Path | None) -> str:

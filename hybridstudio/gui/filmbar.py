@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
-from PySide6.QtCore import Signal
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QButtonGroup,
     QHBoxLayout,
     QLabel,
@@ -18,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from hybridstudio.frames import CHANGE, DIFFERENCE, NOISE, ROWS, Range, Row
+from hybridstudio.frames import CHANGE, DIFFERENCE, NOISE, ROWS, USUAL_RANGES, Range, Row
 from hybridstudio.gui import theme
 from hybridstudio.gui.buttons import toggle
 from hybridstudio.gui.filmlayout import MATHS, symbol
@@ -33,6 +34,7 @@ SAYS: dict[Row, str] = {
     DIFFERENCE: "how far the predicted noise is from the noise that was added",
     CHANGE: "how far the predicted clean picture has changed since the step before"}
 ON_DEMAND = (NOISE, DIFFERENCE, CHANGE)  # are off until they are asked for
+NARROW = 600  # points
 RANGES: dict[Range, str] = {"as is": "As it is", "fixed": "−1 to 1", "auto": "All that it has"}
 
 
@@ -51,10 +53,12 @@ class FilmBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.toggles: dict[Row, QToolButton] = {}
-        self.ranges: dict[Row, Range] = {}
+        self.ranges: dict[Row, Range] = dict(USUAL_RANGES)
         self._offered: tuple[Row, ...] = ()
+        self._is_narrow = False
         self._rows = QWidget()
         self._row = Flow(self._rows)
+        self._row.setSpacing(GRID // 4)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self._rows.setSizePolicy(policy)
@@ -82,11 +86,11 @@ class FilmBar(QWidget):
             button = toggle(words, says, on=index == 0)
             self.modes.addButton(button, index)
             right.addWidget(button)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(2 * GRID, GRID // 2, GRID, GRID // 2)
-        row.setSpacing(GRID)
-        row.addWidget(self._rows, 1)
-        row.addLayout(right)
+        self._line = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._line.setContentsMargins(2 * GRID, GRID // 2, GRID, GRID // 2)
+        self._line.setSpacing(GRID // 2)
+        self._line.addWidget(self._rows, 1)
+        self._line.addLayout(right)
         self.modes.idClicked.connect(lambda place: self.alone.emit(place == 1))
         theme.changed.connect(self._show_symbols)
         self.setMinimumHeight(self.modes.button(0).sizeHint().height() + GRID)
@@ -102,7 +106,6 @@ class FilmBar(QWidget):
             if name not in self.toggles:
                 says = f"Show or hide {SAYS.get(name, name)}"
                 button = toggle(WORDS.get(name, name), says, on=name not in ON_DEMAND)
-                button.setToolButtonStyle(theme.BESIDE)
                 button.toggled.connect(self._choose)
                 self.toggles[name] = button
                 self._row.addWidget(button)
@@ -117,6 +120,16 @@ class FilmBar(QWidget):
             self._offered = tuple(rows)
             self._fill_menu()
             self.chosen.emit(self.on())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Take two lines, and symbols without words, where there is little room."""
+        is_narrow = event.size().width() < NARROW
+        if is_narrow != self._is_narrow:
+            self._is_narrow = is_narrow
+            self._line.setDirection(QBoxLayout.Direction.TopToBottom if is_narrow
+                                    else QBoxLayout.Direction.LeftToRight)
+            self._show_symbols()
+        super().resizeEvent(event)
 
     def show_alone(self, alone: bool) -> None:
         """Show which mode is on, without telling."""
@@ -162,3 +175,5 @@ class FilmBar(QWidget):
                 icon, size = symbol(name, button.devicePixelRatioF())
                 button.setIcon(icon)
                 button.setIconSize(size)
+                button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly
+                                          if self._is_narrow else theme.BESIDE)

@@ -53,13 +53,17 @@ class Block:
         return QRectF(QPointF(0, 0), QSizeF(*self.grid.size))
 
     @property
+    def is_under(self) -> bool:
+        """Whether the row lies under its label rather than beside it."""
+        return self.label.bottom() <= self.origin.y()
+
+    @property
     def facts(self) -> QRectF:
         """Where what there is to tell of the row's values may stand, in points."""
-        if self.label.bottom() <= self.origin.y():  # the label is above
-            return QRectF(self.label.x(), self.label.y() + _TOP_LABEL, self.label.width(), 99)
-        top = self.label.y() + self.words.size().height() + GRID // 2
-        return QRectF(self.label.x(), top, self.label.width(),
-                      max(self.place.bottom(), self.label.bottom()) - top)
+        if self.is_under:
+            return QRectF(self.label.x(), self.label.y() + _TOP_LABEL, self.label.width(), 2 * GRID)
+        top = self.label.y() + self.words.size().height()
+        return QRectF(self.label.x(), top, self.label.width(), self.label.bottom() - top)
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def laid_out(wanted: Wanted, font: QFont) -> list[Block]:
     """Lay the rows out stacked or side by side, whichever shows them larger."""
     stacked = _arranged(wanted, font, across=False)
     across = _arranged(wanted, font, across=True)
-    return across if across and _side(across[0]) > _side(stacked[0]) else stacked
+    return across if across and _seen(across[0]) > _seen(stacked[0]) else stacked
 
 
 def _arranged(wanted: Wanted, font: QFont, across: bool) -> list[Block]:
@@ -101,24 +105,42 @@ def _arranged(wanted: Wanted, font: QFont, across: bool) -> list[Block]:
         room = ((wide - (count - 1) * 2 * GRID) / count, high - above)
     grid, scale, corner = _fitted(wanted, room)
     size = QPointF(*grid.size) * scale
-    step = QPointF(size.x() + 2 * GRID, 0) if across else QPointF(0, size.y() + GRID)
-    whole = size + step * (count - 1)
+    labels = _labels(wanted, size.x() if across else beside - GRID, across, font,
+                     99.0 if across else room[1] + GRID)
+    tall = max((told.size().height() for told in labels), default=0.0) + (
+        3.2 * 2 * GRID if wanted.has_facts and has_words else 0)
+    pitch = max(size.y(), min(tall, room[1]))
+    step = QPointF(size.x() + 2 * GRID, 0) if across else QPointF(0, pitch + GRID)
+    whole = QPointF(size.x(), size.y() if across else pitch) + step * (count - 1)
     extra = QPointF(0, above) if across else QPointF(beside, 0)
     start = (QPointF(wanted.size.width(), wanted.size.height()) - whole - extra) / 2
     first = on_pixel(QPointF(max(0.0, start.x()), max(0.0, start.y())) + extra, ratio)
     blocks = []
     for index, row in enumerate(wanted.rows):
-        origin = on_pixel(first + step * index, ratio)
-        label = (QRectF(origin.x(), origin.y() - above, max(size.x(), room[0]), above) if across
-                 else QRectF(origin.x() - beside, origin.y(), max(0, beside - GRID),
-                             max(size.y(), 1.0)))
-        told = _label(row, wanted.words[index], label.width(), across, font) if has_words else (
-            QTextDocument())
-        spare = label.height() - told.size().height() - (3.2 * 2 * GRID if wanted.has_facts else 0)
+        corner_of_row = first + step * index
+        origin = on_pixel(corner_of_row if across else
+                          corner_of_row + QPointF(0, (pitch - size.y()) / 2), ratio)
+        label = (QRectF(origin.x(), origin.y() - above, size.x() + GRID, above) if across
+                 else QRectF(origin.x() - beside, corner_of_row.y(), max(0, beside - GRID), pitch))
         if not across:
-            label.translate(0, max(0.0, spare / 2))
-        blocks.append(Block(row, label, told, origin, grid, scale, corner=corner))
+            label.translate(0, max(0.0, (pitch - tall) / 2))
+            label.setHeight(corner_of_row.y() + pitch - label.y())
+        blocks.append(Block(row, label, labels[index], origin, grid, scale, corner=corner))
     return blocks
+
+
+def _labels(wanted: Wanted, width: float, across: bool, font: QFont, high: float,
+            ) -> list[QTextDocument]:
+    """Return the labels of the rows, without their words where these would not fit."""
+    if not any(wanted.words):
+        return [QTextDocument() for _ in wanted.rows]
+    made = [_label(row, words, width, across, font)
+            for row, words in zip(wanted.rows, wanted.words, strict=True)]
+    is_tight = any(told.size().height() > (_TOP_LABEL if across else high) for told in made)
+    if not is_tight:
+        return made
+    return [_label(row, "" if row in MATHS else words, width, across, font)
+            for row, words in zip(wanted.rows, wanted.words, strict=True)]
 
 
 def _fitted(wanted: Wanted, room: tuple[float, float]) -> tuple[Grid, float, tuple[int, int]]:
@@ -143,8 +165,9 @@ def _label(row: Row, words: str, width: float, across: bool, font: QFont) -> QTe
     colours = theme.palette()
     told = f"<span style='color:{colours.muted}'>{escape(words)}</span>"
     if row in MATHS:
+        apart = ("&nbsp; " if across else "<br>") if words else ""
         told = (f"<span style='font-family:serif;font-size:15pt;color:{colours.text}'>"
-                f"{MATHS[row]}</span>{'&nbsp; ' if across else '<br>'}{told}")
+                f"{MATHS[row]}</span>{apart}{told}")
     text = QTextDocument()
     text.setDocumentMargin(0)
     text.setDefaultFont(font)
@@ -157,8 +180,8 @@ def facts(told: Statistics | None) -> tuple[str, ...]:
     """Tell statistics in short lines."""
     if told is None:
         return ()
-    return (f"mean {signed(told.mean)}", f"std {told.std:.3f}",
-            f"{signed(told.least)} … {signed(told.most)}")
+    mean = f"{told.mean:+.3f}".replace("-", "\u2212")
+    return f"mean {mean}", f"std {told.std:.3f}", f"{signed(told.least)} … {signed(told.most)}"
 
 
 def signed(value: float) -> str:
@@ -211,8 +234,10 @@ def moved(centre: tuple[float, float], by: QPoint, block: Block, shape: tuple[in
     return shares[0], shares[1]
 
 
-def _side(block: Block) -> float:
-    return block.grid.picture[0] * block.scale
+def _seen(block: Block) -> tuple[float, float]:
+    """Tell how large a pixel is, and how much is seen of one that is larger than its room."""
+    part = block.grid.width * block.grid.height
+    return block.scale * (block.grid.zoom if block.grid.zoom > 0 else -1 / block.grid.zoom), part
 
 
 def on_pixel(place: QPointF, ratio: float) -> QPointF:

@@ -50,7 +50,7 @@ class FilmView(QWidget):
         super().__init__(parent)
         self.painted_at = 0.0
         self.rows: tuple[Row, ...] = ROWS
-        self.ranges: Mapping[Row, Range] = {}
+        self.ranges: Mapping[Row, Range] = frames.USUAL_RANGES
         self.has_facts = False
         self.current = 0
         self.alone = False  # whether only the current picture is shown
@@ -205,17 +205,20 @@ class FilmView(QWidget):
         self.painted_at = time.perf_counter()
 
     def _paint_facts(self, painter: QPainter, block: Block, frame: Frame) -> None:
-        """Tell a row's statistics under its name, as many lines as there is room for."""
+        """Tell a row's statistics by its name, as much as there is room for in every row."""
         lines = filmlayout.facts(frames.statistics_of(frame, block.row))
-        place, high = block.facts, painter.fontMetrics().height()
+        place, measure = block.facts, painter.fontMetrics()
         painter.setPen(QColor(theme.palette().muted))
-        if place.bottom() > block.origin.y() and place.y() < block.origin.y():  # above
-            width = painter.fontMetrics().horizontalAdvance("   ".join(lines))
-            shown = lines if width <= place.width() else lines[:2]
-            painter.drawText(QPointF(place.x(), place.y() + high - 4), "   ".join(shown))
+        if block.is_under:
+            fits = [count for count in range(len(lines) + 1)
+                    if measure.horizontalAdvance("   ".join(lines[:count])) <= place.width()]
+            painter.drawText(QPointF(place.x(), place.y() + measure.ascent()),
+                             "   ".join(lines[:fits[-1]]))
             return
-        for number, line in enumerate(lines[:int(place.height() // high)]):
-            painter.drawText(QPointF(place.x(), place.y() + (number + 1) * high - 4), line)
+        room = min(each.facts.height() for each in self._blocks)
+        for number, line in enumerate(lines[:int(room // measure.height())]):
+            painter.drawText(QPointF(place.x(), place.y() + (number + 1) * measure.height()
+                                     - measure.descent()), line)
 
     def _paint_missing(self, painter: QPainter, block: Block) -> None:
         painter.setPen(QColor(theme.palette().muted))

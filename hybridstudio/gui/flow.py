@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
 class Flow(QLayout):
-    """Widgets in lines, like words; those that are hidden take no room."""
+    """Widgets in lines, like words, `spacing` apart; those that are hidden take no room."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -70,8 +70,8 @@ class Flow(QLayout):
                 continue
             size = item.sizeHint()
             if x > room.x() and x + size.width() > room.right() + 1:
-                x, y, line = room.x(), y + line, 0
+                x, y, line = room.x(), y + line + self.spacing(), 0
             if not is_trial:
                 item.setGeometry(QRect(QPoint(x, y), size))
-            x, line = x + size.width(), max(line, size.height())
+            x, line = x + size.width() + self.spacing(), max(line, size.height())
         return y + line - room.y()

@@ -79,7 +79,8 @@ class Timeline(QWidget):
         for button in (self.back, self.play, self.forward):
             buttons.addWidget(button)
         words = QHBoxLayout()
-        words.setContentsMargins(_HANDLE // 2, 0, _HANDLE // 2, 0)
+        words.setContentsMargins(GRID // 2, 0, _HANDLE // 2, 0)
+        words.setSpacing(2 * GRID)
         words.addWidget(self.readout)
         words.addWidget(self.pointed, 1)
         grid = QGridLayout(self)
@@ -91,7 +92,7 @@ class Timeline(QWidget):
         grid.addWidget(self.speed, 0, 2)
         grid.addWidget(self.curve.quantity, 1, 0)
         grid.addWidget(self.curve, 1, 1)
-        grid.addLayout(words, 2, 1)
+        grid.addLayout(words, 2, 0, 1, 3)
         grid.setColumnStretch(1, 1)
 
     # what there is

@@ -38,6 +38,7 @@ class TrainingSlider(QWidget):
         self._kept: frozenset[int] = frozenset()
         self._quiet = False
         name = theme.say(QLabel("Training"), "muted")
+        name.setMinimumWidth(11 * GRID)  # as wide as what stands before the slider above
         self.slider = _Marked(self)
         self.slider.setAccessibleName("Training step")
         self.slider.setToolTip("The same noise at the same t, drawn with the weights of another "
@@ -61,9 +62,9 @@ class TrainingSlider(QWidget):
         grid.addWidget(self.slider, 0, 1)
         grid.addWidget(self.fill, 0, 2)
         words = QGridLayout()
-        words.setContentsMargins(_HANDLE // 2, 0, _HANDLE // 2, 0)
+        words.setContentsMargins(GRID // 2, 0, _HANDLE // 2, 0)
         words.addWidget(self.readout)
-        grid.addLayout(words, 1, 1)
+        grid.addLayout(words, 1, 0, 1, 3)
         grid.setColumnStretch(1, 1)
         self.hide()
 
@@ -109,8 +110,8 @@ class TrainingSlider(QWidget):
             return
         step, newest = self._steps[self.slider.value()], max(self.checkpoints(), default=0)
         told = ["weights as they train now" if step is None else
-                f"weights of training step {step:,} of {newest:,}"]
-        told.append(f"{len(self.marks())} of {len(self.checkpoints())} checkpoints drawn")
+                f"training step {step:,} of {newest:,}"]
+        told.append(f"{len(self.marks())} of {len(self.checkpoints())} drawn")
         self.readout.setText("  ·  ".join(told))
         self.slider.update()
 

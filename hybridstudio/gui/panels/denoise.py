@@ -267,6 +267,7 @@ class DenoisePanel(Panel):
                     self.stage.watch(self.reels.film)
                     self.show_error(None)
                     self.notice.hide()
+                    self.timeline.pointed.setText("")
                     self._show_state()
             case Frame():
                 self._on_frame(event)
