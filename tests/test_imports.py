@@ -17,7 +17,7 @@ NAME = "hybridstudio"
 FLOORS = (
     {"config", "messages", "errors", "paths", "runs", "pictures", "presets", "commands", "doctor",
      "telling", "cloud", "onestep", "frames", "comparison", "variants", "latents",
-     "points_kept",
+     "diagnosis", "points_kept",
      "standing", "racing", "ways"},
     {"diffusion", "nets", "data", "scores"},
     {"families"},
@@ -35,6 +35,7 @@ BESIDE = {
     "commands": {"config", "errors", "messages", "paths", "presets", "ways"},
     "ways": {"errors", "messages"}, "racing": {"messages", "pictures"},
     "doctor": {"errors", "paths"}, "telling": set(), "cloud": {"messages"}, "onestep": set(),
+    "diagnosis": {"config"},
     "latents": {"config", "messages"},
     "points_kept": {"errors", "messages", "paths", "pictures"}, "frames": {"messages", "pictures"},
     "comparison": {"commands", "config", "errors", "messages", "pictures", "runs", "telling"},

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from torch import Tensor
 
 from hybridstudio import runs
 from hybridstudio.diffusion.samplers import Moment
@@ -17,8 +19,12 @@ from hybridstudio.messages import Notice, Preview
 from hybridstudio.pictures import sheet, write_png
 
 
-def previewed(learner: Learner, folder: Path, pace: Pace) -> Iterator[Preview | Notice | None]:
-    """Draw and keep a preview; None stands between its moments, where training can be stopped."""
+def previewed(learner: Learner, folder: Path, pace: Pace, look: Callable[[Tensor], None],
+              ) -> Iterator[Preview | Notice | None]:
+    """Draw and keep a preview; None stands between its moments, where training can be stopped.
+
+    `look` is shown the finished pictures (N, C, H, W).
+    """
     if not learner.config.model.samplers:
         return
     step, moments = learner.step, preview(learner)
@@ -36,6 +42,7 @@ def previewed(learner: Learner, folder: Path, pace: Pace) -> Iterator[Preview | 
         last = moment
         yield None
     assert last is not None
+    look(last.x_t)
     images = as_images(last.x_t)
     file = runs.preview_path(folder, step)
     # Where the picture cannot be written, the next save cannot either, and says so.

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from hybridstudio import data, paths, runs
 from hybridstudio.config import parse, with_values
 from hybridstudio.engine import borrowing, lanes, runtime
+from hybridstudio.engine.attending import Attending
 from hybridstudio.engine.feed import Feed, Order
 from hybridstudio.engine.judging import Judge, judge_of
 from hybridstudio.engine.keeping import Keeping
@@ -89,6 +90,7 @@ class Session:
         self.feed = Feed(dataset, learner.on, flip=learner.config.data.flip,
                          labels=learner.config.model.learns_labels)
         self.kept = Keeping(learner, self.order, folder, self._state)
+        self.doctor = Attending(learner, folder, dataset)
         self.first_step = 0
         self.is_due = False  # a point of the curves waits for what is measured
         self.rollbacks = 0
@@ -105,9 +107,9 @@ class Session:
         self.log = runs.MetricsLog(self.folder, self.pace.before)
         lanes.live[place] = learner
         try:
-            self._mark(began)
-            yield Started(self.folder.name, self.folder,
-                          runtime.describe(learner.on, learner.dtype), parameters(learner.family))
+            machine = runtime.describe(learner.on, learner.dtype)
+            self._mark(began, device=machine)
+            yield Started(self.folder.name, self.folder, machine, parameters(learner.family))
             outcome = yield from self._train()
             if self.kept.is_due:
                 yield from self._save()
@@ -213,8 +215,9 @@ class Session:
         if self.judge is not None:
             self.losses |= self.judge.told
             self.judge.told = {}
-        self.losses |= self.live.values
-        self.live.values = {}
+        for waiting in (self.live, self.doctor):
+            self.losses |= waiting.values
+            waiting.values = {}
         done = self._progress()
         rates = {"images_per_second": round(done.rate * self.config.batch_size, 2),
                  "memory": done.memory}
@@ -225,13 +228,16 @@ class Session:
                                   f"{problem.fix}; training goes on, the points are kept and "
                                   "written later", "warning", learner.step))
         self._log_waits = problem is not None
+        for rule, told in self.doctor.findings():
+            self._mark("notice", what=told.what, why=told.why, fix=told.fix, rule=rule)
+            notices.append(told)
         return notices
 
     def _mark(self, event: str, **fields: str) -> None:
         self.log.mark(event, step=self.learner.step, seconds=self.pace.seconds, **fields)
 
     def _preview(self) -> Iterator[Event]:
-        for told in previewed(self.learner, self.folder, self.pace):
+        for told in previewed(self.learner, self.folder, self.pace, self.doctor.look):
             yield told or self._progress()
 
     def _save(self) -> Iterator[Event]:
@@ -300,7 +306,7 @@ class Session:
     def _state(self) -> dict[str, Any]:
         """Return the plain numbers that a checkpoint holds of this sitting."""
         return {"seconds": self.pace.seconds, "budget": self.pace.budget, "is_due": self.is_due,
-                "saved_by": runtime.machine(self.learner.on)}
+                "seen": self.doctor.values, "saved_by": runtime.machine(self.learner.on)}
 
     def _restore(self) -> Iterator[Event]:
         """Go on from the newest checkpoint, or begin again where there is none."""
@@ -311,4 +317,5 @@ class Session:
             self.learner.borrow(borrowing.lender(self.learner.config, self.learner.on))
             return
         self.is_due = bool(state.get("is_due", False))
+        self.doctor.values = dict(state.get("seen", {}))
         self.pace.granted(float(state["seconds"]), state.get("budget"))
