@@ -169,6 +169,7 @@ def walked(
             if room < 0:  # of large pictures nothing is kept
                 keeps = False
                 trail.frames.clear()
+                _let_go()
         return moment
 
     for branch in request.branches[place:]:
@@ -260,8 +261,13 @@ def _known(trail: Trail, model: ModelSection) -> tuple[int, list[Kept], Kept] | 
 
 
 def _keep(trail: Trail) -> None:
-    """Keep a drawing, and let go of the oldest that there is no room for."""
+    """Keep a drawing as the newest."""
     _trails[:] = [*(kept for kept in _trails if kept.asked != trail.asked), trail]
+    _let_go()
+
+
+def _let_go() -> None:
+    """Let go of the oldest drawings that there is no room for."""
     sizes = [kept.size() for kept in _trails]
     while _trails and sum(sizes) > KEPT_BYTES:
         del _trails[0], sizes[0]

@@ -206,9 +206,9 @@ class DenoisePanel(Panel):
 
         A picture that came in waits for Draw.
         """
-        settings, run = self.form.settings(), self._run
-        image = settings.image
-        is_new = image is not None and (self._asked is None or image is not self._asked.image)
+        settings, run, asked = self.form.settings(), self._run, self._asked
+        is_new = settings.image is not None and (
+            asked is None or settings.image is not asked.image)
         self._redraw.stop()
         if is_new:
             self.timeline.pointed.setText("Press Draw to start from the picture")
@@ -226,7 +226,7 @@ class DenoisePanel(Panel):
             self.requested.emit(Cancel())
         self.reels.show(run, settings)
         self._asked = settings
-        self._offer_rows()
+        self.stage.offer(self._run, self.reels.film)
         self.stage.watch(self.reels.film)
         self._show_state()
 
@@ -234,8 +234,7 @@ class DenoisePanel(Panel):
         """Ask for the frames around this place again, which were let go for want of memory."""
         if self._run is None or self.reels.work is not None or self._redraw.isActive():
             return
-        request = self.reels.again(self._run, step)
-        if request is not None:
+        if (request := self.reels.again(self._run, step)) is not None:
             self.timeline.pointed.setText("Making the frames around this step again…")
             self.requested.emit(request)
 
@@ -319,7 +318,7 @@ class DenoisePanel(Panel):
             self.stage.made_again(frame)
         elif is_shown:
             if film.rows != rows:
-                self._offer_rows()
+                self.stage.offer(self._run, self.reels.film)
             self.stage.add(frame)
             if is_first:
                 self._show_state()
@@ -350,9 +349,6 @@ class DenoisePanel(Panel):
         for part in (self._transport, self._toggle, self.export, self.copy):
             part.setVisible(draws)
         self._inspector.setVisible(draws and self._toggle.isChecked())
-        self._offer_rows()
-
-    def _offer_rows(self) -> None:
         self.stage.offer(self._run, self.reels.film)
 
     def _show_training(self) -> None:
@@ -369,8 +365,8 @@ class DenoisePanel(Panel):
         frame = self.view.frame_shown()
         told: dict[str, Any] = {}
         if self._run is not None:
-            drawn = self.reels.drawn or DrawSettings()
-            told = drawn.told(self._run) | {"run": self._run.name}
+            told = (self.reels.drawn or DrawSettings()).told(self._run)
+            told["run"] = self._run.name
         if frame is not None:
             told |= {"frame": frame.step, "t": float(frame.t)}
         return {"film": self.reels.film, "frame": frame, "rows": self.view.rows,
