@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
@@ -200,6 +201,10 @@ class MovingForm(QWidget):
             self.slides["eta"].setVisible(self._way.eta is not None)
 
 
+def _with_knob(name: str, way: Way, value: float) -> Way:
+    return standing.with_knob(way, name, value)
+
+
 def _offered(run: Run) -> list[tuple[Knob, bool, Callable[[Way, float], Way]]]:
     """Return the numbers that a run is drawn with, and how a way takes each."""
     low, usual, high = run.config.model.evaluations
@@ -209,8 +214,7 @@ def _offered(run: Run) -> list[tuple[Knob, bool, Callable[[Way, float], Way]]]:
                     1, whole=True)
         found.append((knob, high > _STEPS, standing.with_nfe))
     for knob in standing.knobs(run):
-        found.append((knob, False, lambda way, value, name=knob.name: standing.with_knob(
-            way, name, value)))
+        found.append((knob, False, partial(_with_knob, knob.name)))
     known = standing.axes(run)
     if "guidance" in known:
         found.append((Knob("guidance", "Guidance", "1 follows the class as learned", 1.0, 0.0, 10.0,

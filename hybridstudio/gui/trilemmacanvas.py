@@ -80,7 +80,7 @@ class TrilemmaCanvas(QWidget):
         buttons.setSpacing(GRID // 2)
         for button in (self.published, self.plot_button, self.triangle_button):
             buttons.addWidget(button)
-        self._row.addWidget(self._buttons)
+        self._second.addWidget(self._buttons, 0, Qt.AlignmentFlag.AlignLeft)
         chips = QHBoxLayout()
         chips.setContentsMargins(2 * GRID - 4, 0, GRID, GRID // 2)
         chips.addWidget(self.chips, 1)

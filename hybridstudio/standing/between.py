@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from hybridstudio.standing.dots import Dot, Way
@@ -97,8 +98,12 @@ def curves(dots: Sequence[Dot]) -> list[list[Dot]]:
             way = dot.way
             found.setdefault((dot.source, way.run, way.sampler, way.step, way.weights, name, rest),
                              []).append(dot)
-    return [sorted(line, key=lambda dot, name=key[5]: dot.way.coordinates()[name])
+    return [sorted(line, key=partial(_coordinate, str(key[5])))
             for key, line in found.items() if len(line) > 1]
+
+
+def _coordinate(name: str, dot: Dot) -> float:
+    return dot.way.coordinates()[name]
 
 
 def _moved(one: Way, other: Way) -> str | None:

@@ -109,11 +109,11 @@ def _at(dot: Dot, scene: Scene, axes: Axes) -> Place:
 def _frame(scene: Scene, axes: Axes) -> list[Shape]:
     """Draw grid, numbers and titles, what real pictures and what noise get."""
     found: list[Shape] = []
-    for tick in ticks(*(10.0**end for end in axes.y_range), most=7):
+    for tick in ticks(10.0**axes.y_range[0], 10.0**axes.y_range[1], 7):
         y = axes.y(tick)
         found += [Stroke(((axes.left, y), (axes.right, y)), "line"),
                   Words((axes.left - 6, y + 4), number(tick), "muted", "end")]
-    for tick in ticks(*(10.0**end for end in axes.x_range), most=7):
+    for tick in ticks(10.0**axes.x_range[0], 10.0**axes.x_range[1], 7):
         x = axes.x(tick)
         found += [Stroke(((x, axes.top), (x, axes.bottom)), "line"),
                   Words((x, axes.bottom + 16), number(tick), "muted", "middle")]

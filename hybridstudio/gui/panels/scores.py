@@ -98,7 +98,7 @@ class ScoresPanel(Panel):
         self.table.copied.connect(self._copy_dot)
         self.form.changed.connect(self._show_state)
         self.form.sourced.connect(lambda _file: self._show_scores())
-        theme.changed.connect(lambda: self._show_detail(self.table.current()))
+        theme.changed.connect(self._recolour)
 
     # --- what is shown ----------------------------------------------------------------------------
 
@@ -136,6 +136,9 @@ class ScoresPanel(Panel):
         if dot is not None:
             place = runcolours.places([dot.way.run])[dot.way.run]
             self.detail.show_dot(dot, theme.palette().series[place])
+
+    def _recolour(self) -> None:
+        self._show_detail(self.table.current())
 
     def _show_state(self) -> None:
         """Show the scores, or what to do where there are none."""
