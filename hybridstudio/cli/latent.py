@@ -210,8 +210,8 @@ def encode(
         raise StudioError("No codes came back", "the engine ended without any")
     codes = found[-1]
     used = str(watched.done.result.get("space", space))
-    with pictures.complete(out, force) as file:
-        np.savez_compressed(file, codes=codes.codes, errors=np.array(codes.errors, np.float32),
+    with pictures.complete(out, force) as written:
+        np.savez_compressed(written, codes=codes.codes, errors=np.array(codes.errors, np.float32),
                             labels=np.array(codes.labels, np.int64), space=np.array(used))
     shown = np.concatenate([pictures.as_rgb(whole), pictures.as_rgb(codes.images)])
     pictures.write_png(sheet, pictures.sheet(shown, len(whole), 2),

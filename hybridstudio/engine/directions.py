@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def _pca(way: Way, run: runs.Run, request: Directions) -> Finding:
         part = codes[first:first + PART]
         told = None if labels is None else labels[first:first + PART]
         with lanes.interactive():
-            seen = computed(way, lambda part=part, told=told: entrance.features(part, told))
+            seen = computed(way, partial(entrance.features, part, told))
         rows.append(seen.double().cpu().numpy())
         yield Progress(min(first + PART, len(codes)), len(codes), "codes")
     features = np.concatenate(rows)
@@ -190,7 +191,7 @@ def _kl(way: Way, run: runs.Run, request: Directions) -> Finding:
         part = images[first:first + PART].to(way.on)
         told = None if labels is None else labels[first:first + PART].to(way.on)
         with lanes.interactive():
-            nats = computed(way, lambda part=part, told=told: way.family.information(part, told))
+            nats = computed(way, partial(way.family.information, part, told))
         total += nats.double().sum(0).cpu()
         yield Progress(min(first + PART, len(images)), len(images), "pictures")
     means = (total / len(images)).numpy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -211,7 +211,19 @@ def planned(request: Draw, config: RunConfig, on: torch.device) -> Callable[[int
 # --- the model ------------------------------------------------------------------------------------
 
 
-def networks(run: runs.Run, request: Draw,
+class Asked(Protocol):
+    """What says whose networks are meant."""
+
+    @property
+    def weights(self) -> Weights:
+        """The moving average, or the weights as trained."""
+
+    @property
+    def step(self) -> Step:
+        """Whose checkpoint."""
+
+
+def networks(run: runs.Run, request: Asked,
              on: torch.device) -> Generator[Notice, None, Family]:
     """Return the networks to draw with: a training's own as they stand, or a checkpoint's."""
     learner = lanes.live.get(run.path.resolve())

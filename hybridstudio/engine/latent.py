@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from hybridstudio import runs
 from hybridstudio.config import RunConfig
 from hybridstudio.config.models.base import Space
 from hybridstudio.engine import lanes, runtime
-from hybridstudio.engine.draw import check, networks
+from hybridstudio.engine.draw import Asked, check, networks
 from hybridstudio.engine.learner import parameters
 from hybridstudio.engine.picturing import as_images, as_points
 from hybridstudio.errors import ConfigError, Problem, UsageError
@@ -35,8 +35,6 @@ from hybridstudio.messages import (
     Place,
     Progress,
     Started,
-    Step,
-    Weights,
 )
 
 # Codes are drawn so many at a time, the last few filled up: kernels choose their order of summing
@@ -44,18 +42,6 @@ from hybridstudio.messages import (
 AT_ONCE, POINTS_AT_ONCE = 16, 1024
 
 T = TypeVar("T")
-
-
-class Asked(Protocol):
-    """What says whose networks are meant."""
-
-    @property
-    def weights(self) -> Weights:
-        """The moving average, or the weights as trained."""
-
-    @property
-    def step(self) -> Step:
-        """Whose checkpoint."""
 
 
 @dataclass(frozen=True)

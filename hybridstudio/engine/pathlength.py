@@ -50,10 +50,11 @@ def path_length(request: Score, run: runs.Run | None, lens: Features, on: torch.
         if way.classes:
             labels = torch.randint(way.classes, (len(at),), generator=noise).to(on)
         with lanes.interactive():
-            ends = [random_codes(way, len(at), labels, noise).cpu().numpy() for _ in range(2)]
+            first_end, last_end = (random_codes(way, len(at), labels, noise).cpu().numpy()
+                                   for _ in range(2))
             seen = []
             for t in (at, at + EPSILON):
-                codes = torch.from_numpy(latents.between(way.space, *ends, t)).to(on)
+                codes = torch.from_numpy(latents.between(way.space, first_end, last_end, t)).to(on)
                 drawn = yield from _drawn(way, codes, labels, meter, first)
                 with torch.inference_mode():
                     seen.append(lens.embed(drawn)[0].double())

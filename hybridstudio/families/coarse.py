@@ -34,6 +34,16 @@ INVERTED = 50  # steps of an inversion: the few of the way down would be too coa
 TEACHER = "dpm++2m"  # draws what the whole diffusion makes of a noise, in few evaluations
 
 
+class Progress(nn.Module):
+    """How far the training of the stages is."""
+
+    refines: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("refines", torch.zeros((), dtype=torch.bool))
+
+
 def rows_down_to(k: int, steps: int, first: int) -> list[int]:
     """Return rows of a schedule from `first` towards level k, evenly, row k - 1 not among them.
 

@@ -182,6 +182,11 @@ class Entrance(NamedTuple):
     parts: tuple[str, ...] = ()
 
 
+def first_weights(network: nn.Module) -> Tensor:
+    """Return the weights of a network's first layer."""
+    return next(network.parameters())
+
+
 def _no_space() -> StudioError:
     return UsageError("There is no such latent space here", "this model draws from no codes",
                       "choose a run of another family")

@@ -19,7 +19,15 @@ from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.diffusion.schedule import Schedule
 from hybridstudio.families.adversarial import LOSSES, Discriminate, r1, told
 from hybridstudio.families.coarse import Coarse, Pool, begin_as, drawn_in_full
-from hybridstudio.families.contract import Batch, DrawPlan, Entrance, Family, Update, pieces
+from hybridstudio.families.contract import (
+    Batch,
+    DrawPlan,
+    Entrance,
+    Family,
+    Update,
+    first_weights,
+    pieces,
+)
 from hybridstudio.families.ddpm import DDPM
 from hybridstudio.nets.ddgan import GROUP, Discriminator, Generator
 from hybridstudio.nets.mlp import PointNet
@@ -311,6 +319,6 @@ class DDGAN(Family):
     def entrance(self, space: str) -> Entrance:
         """Return how the z of every step enters the mapping."""
         is_copy = isinstance(self.generator, UNet)
-        latent = self.generator.style if is_copy else self.generator.mapping.latent
+        latent = self.generator.get_submodule("style" if is_copy else "mapping.latent")
         parts = tuple(f"z_{step}" for step in range(1, len(self.schedule) + 1))
-        return Entrance(latent[0].weight, lambda z, _: latent(z), parts)
+        return Entrance(first_weights(latent), lambda z, _: latent(z), parts)

@@ -185,7 +185,9 @@ class GAN(Family):
 
     def entrance(self, space: str) -> Entrance:
         """Return the generator's first layer."""
-        return Entrance(self.generator.entrance.weight[:, :self.latent], self.generator.first)
+        generator = self.generator
+        assert isinstance(generator, (DenseGenerator, DCGenerator, ResidualGenerator))
+        return Entrance(generator.entrance.weight[:, :self.latent], generator.first)
 
 
 class Turn:

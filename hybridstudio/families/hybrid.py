@@ -27,6 +27,7 @@ from hybridstudio.families.adversarial import LOSSES, r1, told
 from hybridstudio.families.coarse import (
     Coarse,
     Pool,
+    Progress,
     drawn,
     finished,
     joined,
@@ -41,6 +42,7 @@ from hybridstudio.families.contract import (
     Family,
     Start,
     Update,
+    first_weights,
     pieces,
 )
 from hybridstudio.families.ddpm import DDPM
@@ -53,16 +55,6 @@ FULL_NFE = 20  # evaluations in which the whole diffusion draws what a refined p
 COARSENESS = 4  # the side of the squares over which refined and coarse pictures are compared
 
 Shown = tuple[Tensor, Tensor, Tensor | None]  # what D is shown: pictures, rows t, labels
-
-
-class Progress(nn.Module):
-    """How far the training of the stages is."""
-
-    refines: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("refines", torch.zeros((), dtype=torch.bool))
 
 
 class Hybrid(Family):
@@ -392,8 +384,8 @@ class Hybrid(Family):
 
     def entrance(self, space: str) -> Entrance:
         """Return how z enters the refiner."""
-        style = self.refiner.style
-        return Entrance(style[0].weight, lambda z, _: style(z), ("z",))
+        style = self.refiner.get_submodule("style")
+        return Entrance(first_weights(style), lambda z, _: style(z), ("z",))
 
 
 def _coarsened(images: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from hybridstudio.config import RunConfig, StyleganConfig
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.families.adversarial import LOSSES, r1, told
-from hybridstudio.families.contract import Batch, DrawPlan, Entrance, Family, Update
+from hybridstudio.families.contract import Batch, DrawPlan, Entrance, Family, Update, first_weights
 from hybridstudio.nets.augment import AdaController, Augment
 from hybridstudio.nets.stylegan import (
     Discriminator,
@@ -253,8 +253,8 @@ class StyleGAN(Family):
         """Return how z enters the mapping, or w the layers: through the styles' own weights."""
         mapping = self.generator.mapping
         if space == "z":
-            return Entrance(mapping.layers[0].weight[:, :self.latent], mapping)
-        affine = [layer.affine.weight for layer in self.generator.modules()
+            return Entrance(first_weights(mapping.layers)[:, :self.latent], mapping)
+        affine: list[Tensor] = [layer.affine.weight for layer in self.generator.modules()
                   if isinstance(layer, (StyledConv, ToPicture))]
         parts = tuple(f"layer {number + 1}" for number in range(self.generator.styles))
         return Entrance(torch.cat(affine), lambda w, _: w, parts)

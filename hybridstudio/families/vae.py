@@ -19,7 +19,7 @@ from hybridstudio.diffusion.likelihood import normal_kl
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.families.contract import Batch, DrawPlan, Entrance, Family, Update
-from hybridstudio.nets.vae import PAIRS
+from hybridstudio.nets.vae import PAIRS, PlainDecoder, PointDecoder, ResidualDecoder
 
 TOLD = 32  # latent dimensions whose KL is told one by one
 ACTIVE = 0.01  # nats above which a dimension is in use
@@ -198,4 +198,6 @@ class VAE(Family):
 
     def entrance(self, space: str) -> Entrance:
         """Return what the decoder first makes of a code."""
-        return Entrance(self.decoder.entrance()[:, :self.config.latent], self.decoder.first)
+        decoder = self.decoder
+        assert isinstance(decoder, (ResidualDecoder, PlainDecoder, PointDecoder))
+        return Entrance(decoder.entrance()[:, :self.config.latent], decoder.first)

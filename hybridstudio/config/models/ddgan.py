@@ -125,7 +125,7 @@ class DdganConfig(ModelSection):
         return (Space("x_T + z", "The noise x_T with the z of every step, and the noise that each "
                       "step but the last leaves behind.", sum(many for _, many in parts),
                       parts=tuple(parts), finds="" if shape.is_points else "search",
-                      directions=("pca", "sefa")),)
+                      directions=() if shape.is_points else ("pca", "sefa")),)
 
     def problems(self, data: DataConfig, shape: Shape | None,
                  train: TrainConfig) -> Iterator[Problem]:

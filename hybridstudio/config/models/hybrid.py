@@ -152,7 +152,7 @@ class HybridConfig(ModelSection):
               "detail with.")
         return (Space("x_T + z" if latent else "x_T", says, sum(many for _, many in parts),
                       parts=tuple(parts), finds=finds,
-                      directions=("pca", "sefa") if latent else ()),)
+                      directions=("pca", "sefa") if latent and not shape.is_points else ()),)
 
     @property
     def steady(self) -> tuple[str, ...]:
