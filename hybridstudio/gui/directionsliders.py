@@ -189,6 +189,8 @@ class DirectionSliders(QWidget):
         self._show()
 
     def _on_moved(self, place: int, value: float) -> None:
+        if place >= len(self._shown()):
+            return
         direction = self._shown()[place]
         edits = tuple((other, amount) for other, amount in self._edits if other != direction)
         if value:

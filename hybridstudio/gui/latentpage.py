@@ -320,7 +320,7 @@ class LatentPage(Panel):
         run = self.run_shown
         if run is None:
             return
-        request = Encode(run.path, picture[None], self.how.space, single_label(self.how),
+        request = Encode(run.path, picture[None], self.how.space, None,
                          None, dict(self.how.knobs), self.how.step, self.how.weights)
         self.own.begin(request, name)
         self.requested.emit(request)

@@ -19,7 +19,7 @@ Window = tuple[float, float, float, float]  # left, top, right, bottom of the sq
 
 WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
 SMALLEST = 1e-3  # side of a window
-DRAFT = 4  # evaluations while the hand moves, in a family that takes many
+DRAFT = 4  # evaluations while the hand moves, at most half of the whole
 SIDES = 3, 8, 15  # of a grid: fewest, usual, most
 
 
@@ -228,8 +228,9 @@ def draft_of(run: Run, how: How) -> int | None:
     """Return how few evaluations a draft takes; None where the whole takes no more."""
     if not takes_many(run):
         return None
-    few = max(run.config.model.evaluations.low, DRAFT)
-    return few if (how.nfe or run.config.nfe) > few else None
+    usual = how.nfe or run.config.nfe
+    few = max(run.config.model.evaluations.low, min(DRAFT, usual // 2))
+    return few if usual > few else None
 
 
 def blended(mix: Mapping[int, float]) -> tuple[tuple[int, float], ...]:

@@ -13,7 +13,7 @@ from hybridstudio.gui.latentstate import Spot
 from hybridstudio.gui.ownpicture import enlarged
 from hybridstudio.points_kept import Kept
 
-SIDE = 48
+SIDE = 56
 NOTHING = "None yet. Keep a cell of the grid, or find a picture of yours."
 
 

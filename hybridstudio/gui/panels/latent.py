@@ -36,6 +36,7 @@ from hybridstudio.messages import (
     Directions,
     Done,
     Event,
+    Progress,
 )
 from hybridstudio.points_kept import Kept
 from hybridstudio.runs import Run
@@ -329,6 +330,8 @@ class LatentPanel(LatentPage):
         """Take the directions or the code that were looked for."""
         if request is self._asked and isinstance(event, Directed):
             self.sliders.set_found(self._asked.kind, event)
+        elif request is self._asked and isinstance(event, Progress) and event.total:
+            self.sliders.say(f"Looking for them… {100 * event.step / event.total:.0f} %")
         elif request is self._asked and isinstance(event, Done) and event.outcome == "stopped":
             self.sliders.say("The search was ended.")
 
@@ -351,7 +354,8 @@ class LatentPanel(LatentPage):
         super().start_from(path)
 
     def place_found(self, point: Kept) -> None:
-        """Put a point that was found into the corner that waits for it."""
+        """Put a point that was found into the corner that waits for it, moved by nothing."""
+        self._take(replace(self.square, edits=()))
         self._place(self._into, Spot.kept(point))
         self._into = (self._into + 1) % len(CORNERS)
 
