@@ -129,6 +129,8 @@ class TestAsked:
         assert [(one.is_draft, one.nfe) for one in drafts] == [(True, 2), (False, 6)]
         assert np.array_equal(drafts[0].images, drawn(path, codes, nfe=2))
         assert isinstance(events[-1], Done)
+        one_pass = engine.run(Decode(run_of("gan"), codes_in(run_of("gan")), draft=1, device="cpu"))
+        assert sum(isinstance(event, Decoded) for event in one_pass) == 1
 
     def test_what_cannot_be_meant_is_refused_at_once(self, run_of) -> None:
         path = run_of("ddpm")

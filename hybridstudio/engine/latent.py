@@ -81,8 +81,9 @@ def decode(request: Decode) -> Iterator[Event]:
     shares, told = told_classes(run.config, request.mix, request.labels, len(request.codes))
     plan = plan_of(run.config, request.sampler, request.nfe, request.knobs, problems + told)
     stages = [plan.nfe]
-    if request.draft is not None and request.draft < plan.nfe:
-        stages.insert(0, max(run.config.model.evaluations.low, request.draft))
+    fewest = run.config.model.evaluations.low
+    if request.draft is not None and max(fewest, request.draft) < plan.nfe:
+        stages.insert(0, max(fewest, request.draft))
     on = runtime.device(request.device)
     dtype = runtime.precision(run.config.train, on)
     with lanes.interactive():
