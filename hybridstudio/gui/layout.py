@@ -25,7 +25,7 @@ def build(window: Window) -> dict[str, QSplitter]:
             shown.setObjectName(view)
     window.banner.hide()
     window.log.hide()
-    window.library.setMinimumWidth(160)
+    window.library.setMinimumWidth(150)
     centre = QWidget()
     column = QVBoxLayout(centre)
     column.setContentsMargins(0, 0, 0, 0)

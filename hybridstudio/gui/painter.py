@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
     QLabel,
+    QSizePolicy,
     QPushButton,
     QSlider,
     QToolButton,
@@ -56,6 +57,7 @@ class Painter(QWidget):
         self.undo = flat("undo", "Take the last stroke back (Ctrl+Z)", self.canvas.undo)
         self.clear = flat("trash", "Take all points away", self.canvas.clear)
         self.words = theme.say(QLabel(), "number")
+        self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.save = QPushButton("Save and open…")
         self.save.setProperty("primary", True)
         self.save.setToolTip("Save the points as a CSV file and open them as a data set")
@@ -84,7 +86,7 @@ class Painter(QWidget):
             swatch.clicked.connect(partial(self._set_erasing, False))
             self.swatches.addButton(swatch, place)
             tools.addWidget(swatch)
-        for widget in (self.eraser, QLabel("Brush"), self.brush, self.undo, self.clear):
+        for widget in (self.eraser, self.brush, self.undo, self.clear):
             tools.addWidget(widget)
         tools.addWidget(self.words, 1)
         tools.addWidget(self.save)

@@ -8,9 +8,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QWidget
+from PySide6.QtWidgets import QPushButton, QStackedWidget, QWidget
 
 from hybridstudio.gui.anatomy import Panel
+from hybridstudio.gui.flow import Flow
 
 
 class Views(QStackedWidget):
@@ -41,9 +42,7 @@ class Views(QStackedWidget):
     def _switch(self, own: str) -> QWidget:
         """Return the row of names as it stands in the header of the panel `own`."""
         row = QWidget()
-        line = QHBoxLayout(row)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(0)
+        line = Flow(row)  # in two lines where the window is narrow
         for name, panel in self.panels.items():
             button = QPushButton(panel.VIEW or panel.TITLE)
             button.setProperty("view", "front" if name == own else "other")
