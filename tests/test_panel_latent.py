@@ -184,8 +184,14 @@ def test_a_picture_of_ones_own_becomes_a_corner(shown, tmp_path, qtbot):
     assert "0.250" in shown.own.says.text()
     assert shown.square.corners[0].name == "mine"
     assert points_kept.read(shown.run_shown.path)[0].name == "mine"
-    assert not shown.copy.isEnabled() or shown.square.corners[0].is_seed
     settle(shown)
+    shown.copy_command()
+    assert "--corners mine,1,2,3" in QGuiApplication.clipboard().text()
+    shown.cell.placed.emit(0)  # no cell is chosen: nothing happens
+    shown.view.choose([9])
+    shown.cell.placed.emit(0)
+    settle(shown)
+    assert not shown.copy.isEnabled()  # no command line knows a cell that was not kept
 
 
 # --- other checkpoints, errors, files

@@ -34,6 +34,8 @@ PAGE_KEYS = {
     "Estimate time and memory (New run)": "Ctrl+E", "Roll another seed (Denoise)": "Ctrl+R",
     "Undo and redo a setting": "Ctrl+Z, Ctrl+Shift+Z", "Play the frames": "Space",
     "Step through the frames": "Left, Right", "First and last frame": "Home, End",
+    "Zoom into a cell, and out (Latent)": "Return, Backspace",
+    "Keep the cell as a point (Latent)": "Ctrl+S",
     "Rename the selected run": "F2", "Move the selected run to the trash": "Delete",
 }
 
