@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -50,7 +52,7 @@ class CellView(QWidget):
         theme.set_icon(self.corner, "down")
         menu = QMenu(self)
         for place, words in enumerate(CORNERS):
-            menu.addAction(words.capitalize(), lambda place=place: self.placed.emit(place))
+            menu.addAction(words.capitalize(), partial(self.placed.emit, place))
         self.corner.setMenu(menu)
         row = QHBoxLayout()
         row.setSpacing(GRID // 2)

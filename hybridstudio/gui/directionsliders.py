@@ -133,10 +133,10 @@ class DirectionSliders(QWidget):
         """Return the edits as one unit direction; None while they move nothing."""
         if not any(amount for _, amount in self._edits):
             return None
-        total = sum(amount * direction.vector.astype(np.float64)
-                    for direction, amount in self._edits)
+        total = np.sum([amount * direction.vector.astype(np.float64)
+                        for direction, amount in self._edits], axis=0)
         length = float(np.linalg.norm(total))
-        return (total / length).astype(np.float32) if length > 1e-6 else None
+        return np.asarray(total / length, np.float32) if length > 1e-6 else None
 
     # --- inside -----------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from hybridstudio.config import Knob
 from hybridstudio.gui.drawfields import fill, knob_box, set_value, whole
 from hybridstudio.gui.drawform import SAMPLER_NAMES
 from hybridstudio.gui.drawing import fitted
-from hybridstudio.gui.latentstate import How, spaces_of, takes_many
+from hybridstudio.gui.latentstate import How, knobs_of, spaces_of, takes_many
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Weights
 from hybridstudio.runs import Run
@@ -75,14 +75,14 @@ class HowForm(QWidget):
                         (self.nfe, takes_many(run)), (self.step, len(run.checkpoints) > 1),
                         (self.weights, not run.shipped)):
             self._form.setRowVisible(box, on)
-        self._offer_knobs(model.knobs())
+        self._offer_knobs(knobs_of(run))
         del blockers
         self.show_how(how)
 
     def is_needed(self, run: Run) -> bool:
         """Tell whether there is anything to choose."""
         return (len(spaces_of(run)) > 1 or len(run.config.model.steady) > 1 or takes_many(run)
-                or len(run.checkpoints) > 1 or not run.shipped or bool(run.config.model.knobs()))
+                or len(run.checkpoints) > 1 or not run.shipped or bool(knobs_of(run)))
 
     def show_how(self, how: How) -> None:
         """Show how codes become pictures, without telling."""

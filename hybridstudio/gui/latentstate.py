@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hybridstudio import latents
+from hybridstudio.config import Knob
 from hybridstudio.config.models.base import Space
 from hybridstudio.gui.drawing import classes, fitted
 from hybridstudio.messages import Codes, Decode, Weights
@@ -89,7 +90,7 @@ class How:
         return cls(spaces[0].name if spaces else "",
                    (usual if usual in steady else steady[0]) if several else None,
                    run.config.nfe if takes_many(run) else None,
-                   tuple((knob.name, knob.default) for knob in run.config.model.knobs()),
+                   tuple((knob.name, knob.default) for knob in knobs_of(run)),
                    ((0, 1.0),) if classes(run) else ())
 
     def fitting(self, run: Run) -> How:
@@ -97,7 +98,7 @@ class How:
         own, model = How.of(run), run.config.model
         names = [space.name for space in spaces_of(run)]
         low, _, high = model.evaluations
-        knobs = {knob.name: knob for knob in model.knobs()}
+        knobs = {knob.name: knob for knob in knobs_of(run)}
         told = dict(self.knobs)
         return How(
             self.space if self.space in names else own.space,
@@ -216,6 +217,11 @@ def space_of(run: Run, how: How) -> Space | None:
     spaces = spaces_of(run)
     return next((space for space in spaces if space.name == how.space),
                 spaces[0] if spaces else None)
+
+
+def knobs_of(run: Run) -> tuple[Knob, ...]:
+    """Return the knobs that mean something where codes are drawn: those that need nothing else."""
+    return tuple(knob for knob in run.config.model.knobs() if not knob.needs)
 
 
 def takes_many(run: Run) -> bool:

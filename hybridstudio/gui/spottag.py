@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QMenu, QSpinBox, QToolButton, QWidget
@@ -122,4 +123,4 @@ class SpotTag(QWidget):
         if points:
             self.menu.addSection("Points")
         for point in points:
-            self.menu.addAction(point.name, lambda point=point: self._choose(Spot.kept(point)))
+            self.menu.addAction(point.name, partial(self._choose, Spot.kept(point)))

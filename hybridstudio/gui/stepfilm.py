@@ -65,7 +65,7 @@ class StepFilm(QWidget):
             self.slider.setValue(max(0, place))
         self.says.setText(f"step {self._steps[place]:,}" if self._steps else "")
 
-    def drawn(self, step: int | None) -> None:
+    def drawn(self, step: object) -> None:
         """Take note that what is shown was drawn with a checkpoint."""
         self._is_drawn = step == self._chosen()
 

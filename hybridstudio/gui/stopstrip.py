@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtCore import QModelIndex, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QKeyEvent, QPixmap
@@ -117,7 +118,7 @@ class StopStrip(QWidget):
         if points:
             self.menu.addSection("Points")
         for point in points:
-            self.menu.addAction(point.name, lambda point=point: self.insert(Spot.kept(point)))
+            self.menu.addAction(point.name, partial(self.insert, Spot.kept(point)))
 
 
 class _Row(QListWidget):

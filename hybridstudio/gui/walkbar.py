@@ -36,12 +36,12 @@ class WalkBar(QWidget):
         for rate in SPEEDS:
             self.speed.addItem(f"{rate} / s", rate)
         self.speed.setCurrentIndex(SPEEDS.index(USUAL))
-        self.speed.currentIndexChanged.connect(
-            lambda _place: self._timer.setInterval(self.interval))
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(self.interval)
         self._timer.timeout.connect(self._next)
+        self.speed.currentIndexChanged.connect(
+            lambda _place: self._timer.setInterval(self.interval))
         self.words = QHBoxLayout()
         self.words.setSpacing(GRID)
         self.says = theme.say(QLabel(), "muted")

@@ -328,11 +328,13 @@ class LatentPanel(LatentPage):
 
     def on_other(self, request: object, event: Event) -> None:
         """Take the directions or the code that were looked for."""
-        if request is self._asked and isinstance(event, Directed):
+        if self._asked is None or request is not self._asked:
+            return
+        if isinstance(event, Directed):
             self.sliders.set_found(self._asked.kind, event)
-        elif request is self._asked and isinstance(event, Progress) and event.total:
+        elif isinstance(event, Progress) and event.total:
             self.sliders.say(f"Looking for them… {100 * event.step / event.total:.0f} %")
-        elif request is self._asked and isinstance(event, Done) and event.outcome == "stopped":
+        elif isinstance(event, Done) and event.outcome == "stopped":
             self.sliders.say("The search was ended.")
 
     def on_failure(self, request: object, error: Any) -> None:

@@ -142,7 +142,8 @@ class LatentMathPanel(LatentPage):
         """Reckon with seeds of another space."""
         spots = [spot if spot.is_seed else Spot(place) for place, spot in
                  enumerate((self.sum.a, self.sum.b, self.sum.c))]
-        self.history.begin((Sum(*spots, self.sum.kind if classes(run) else "analogy"), self.how))
+        kind = self.sum.kind if classes(run) else "analogy"
+        self.history.begin((Sum(spots[0], spots[1], spots[2], kind), self.how))
         for view in (self.equation, self.table):
             view.set_images(None)
         shape = run.config.shape
@@ -227,10 +228,9 @@ class LatentMathPanel(LatentPage):
 
     def roll(self) -> None:
         """Take other seeds."""
-        for name, tag in self.tags.items():
+        for tag in self.tags.values():
             if tag.spot.is_seed and tag.isVisible():
                 tag.roll()
-                self.history.take((replace(self.sum, **{name: tag.spot}), self.how))
 
     def place_found(self, point: Kept) -> None:
         """Add the difference to a picture that was found."""

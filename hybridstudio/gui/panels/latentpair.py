@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from hybridstudio import latents, paths, runs
 from hybridstudio.config.models.base import Space
@@ -83,12 +83,13 @@ class LatentPairPanel(LatentPage):
         self._connect()
 
     def _made_tags(self) -> QWidget:
-        row = QWidget()
-        flow = Flow(row)
-        flow.setContentsMargins(GRID, 0, GRID, GRID)
-        flow.setSpacing(GRID)
+        row, tags = QWidget(), QWidget()
+        flow = Flow(tags)
         for tag in self.tags:
             flow.addWidget(tag)
+        line = QHBoxLayout(row)
+        line.setContentsMargins(GRID, 0, GRID, GRID)
+        line.addWidget(tags)
         return row
 
     def _connect(self) -> None:
