@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from PIL import Image
 
 from hybridstudio import pictures
 from hybridstudio.messages import Frame, Images, Statistics
@@ -125,7 +126,7 @@ def statistics_of(frame: Frame, row: Row) -> Statistics | None:
     if images is None or frame.points:
         return None
     low, high = scale_of(frame, row)
-    counts = np.bincount(images.ravel(), minlength=256)
+    counts = np.array(Image.fromarray(images.reshape(len(images), -1)).histogram())
     values = np.linspace(low, high, 256)
     mean = float(counts @ values / images.size)
     std = float((counts @ (values - mean) ** 2 / images.size) ** 0.5)

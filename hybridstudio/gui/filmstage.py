@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -17,6 +19,7 @@ from hybridstudio.messages import Frame
 from hybridstudio.runs import Run
 
 LACKS_AFTER = 200  # ms after scrubbing came to rest where a frame was let go
+RESTS = 40  # times as long as painting takes until the next frame that comes in is painted
 
 
 class FilmStage(QWidget):
@@ -42,6 +45,9 @@ class FilmStage(QWidget):
         self.transport = QWidget()
         stacked(self, self.bar, self.view)
         stacked(self.transport, self.timeline, self.training)
+        self._followed_at = 0.0  # perf_counter
+        self._later = QTimer(self, singleShot=True)  # shows the newest frame
+        self._later.timeout.connect(lambda: self._follow(self.film.last))
         self._rests = QTimer(self, singleShot=True, interval=LACKS_AFTER)
         self._rests.timeout.connect(lambda: self.lacking.emit(self.timeline.slider.value()))
         self.timeline.moved.connect(self._on_moved)
@@ -69,6 +75,7 @@ class FilmStage(QWidget):
     def clear(self) -> None:
         """Show no film, and forget the place in it."""
         self._rests.stop()
+        self._later.stop()
         self.film, self._place, self.left = Film(), None, None
         self.view.show_frame(None)
         self.timeline.set_steps(0)
@@ -77,6 +84,7 @@ class FilmStage(QWidget):
     def watch(self, film: Film) -> None:
         """Take another film: one that has frames already is shown at the same place."""
         self._rests.stop()
+        self._later.stop()
         self.film = film
         if not film:
             return
@@ -85,16 +93,24 @@ class FilmStage(QWidget):
         self._follow(film.last)
 
     def add(self, frame: Frame) -> None:
-        """Show that the film has a new frame."""
+        """Show that the film has a new frame; not each, as painting holds the drawing up."""
         self.timeline.set_steps(self.film.steps, frame.step)
         self.timeline.add_level(frame)
-        if not self.timeline.is_playing():
+        if self.timeline.is_playing() or self._later.isActive():
+            return
+        wait = self.view.painted_at + RESTS * self.view.paint_seconds - time.perf_counter()
+        if wait <= 0 or self._followed_at > self.view.painted_at:  # not painted yet: costs nothing
             self._follow(frame)
+        else:
+            self._later.start(round(1000 * wait) + 1)
 
     def end(self) -> None:
         """Show that no further frames come."""
         self.left = None
         self.timeline.set_steps(self.film.steps)
+        if self._later.isActive():
+            self._later.stop()
+            self._follow(self.film.last)
         self.show_readout()
 
     def made_again(self, frame: Frame) -> None:
@@ -104,6 +120,7 @@ class FilmStage(QWidget):
             self.timeline.pointed.setText("")
 
     def _follow(self, newest: Frame | None) -> None:
+        self._followed_at = time.perf_counter()
         shown = newest if self._place is None else self.film.like(self._place)
         if shown is not None:
             self.timeline.show_step(shown.step)

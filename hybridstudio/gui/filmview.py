@@ -38,7 +38,8 @@ class FilmView(QWidget):
     shown alone may be enlarged further and moved. `ranges` say in which range a row is shown,
     `has_facts` whether its statistics are told. `scrubbed` tells steps to move by (the wheel),
     `pointed` what lies under the mouse in words, `enlarged` whether one is shown alone, `scaled`
-    the zoom in words. `painted_at` is the time (perf_counter) at which painting last ended.
+    the zoom in words. `painted_at` is the time (perf_counter) at which painting last ended,
+    `paint_seconds` how long it took.
     """
 
     scrubbed = Signal(int)
@@ -48,7 +49,7 @@ class FilmView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.painted_at = 0.0
+        self.painted_at = self.paint_seconds = 0.0
         self.rows: tuple[Row, ...] = ROWS
         self.ranges: Mapping[Row, Range] = frames.USUAL_RANGES
         self.has_facts = False
@@ -173,7 +174,7 @@ class FilmView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint what was composed before."""
-        colours = theme.palette()
+        colours, began = theme.palette(), time.perf_counter()
         with QPainter(self) as painter:
             painter.fillRect(self.rect(), QColor(colours.canvas))
             if self._frame is None:
@@ -203,6 +204,7 @@ class FilmView(QWidget):
                     painter.setPen(QPen(QColor(colours.accent), 2))
                     painter.drawRect(self._place(block, self.current).adjusted(-1, -1, 1, 1))
         self.painted_at = time.perf_counter()
+        self.paint_seconds = self.painted_at - began
 
     def _paint_facts(self, painter: QPainter, block: Block, frame: Frame) -> None:
         """Tell a row's statistics by its name, as much as there is room for in every row."""

@@ -1,6 +1,6 @@
 """How many pictures lie side by side on a screen: their places, and their pixels as one raster.
 
-Numpy only. Pictures are enlarged by whole numbers, so that every pixel is a crisp square; where
+No Qt. Pictures are enlarged by whole numbers, so that every pixel is a crisp square; where
 they do not fit at their own size they are shrunk by whole numbers, each pixel a mean.
 """
 
@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from hybridstudio.messages import Images
 
@@ -136,14 +137,11 @@ def shrunk(images: Images, times: int) -> Images:
     if min(height, width) < times:  # a dot
         return np.broadcast_to(images.mean(axis=(1, 2), keepdims=True),
                                (count, rows, columns, channels)).astype(np.uint8)
-    # Whole lines first, then along them: five times faster than both axes at once.
-    lines = images[:, :rows * times].reshape(count, rows, times, width, channels)
-    sums = lines[:, :, 0].astype(np.uint32)
-    for line in range(1, times):
-        sums += lines[:, :, line]
-    blocks = sums[:, :, :columns * times].reshape(count, rows, columns, times, channels)
-    means = blocks.sum(axis=3, dtype=np.uint32) // np.uint32(times * times)
-    return means.astype(np.uint8)
+    # One under another they are one picture, which Pillow's box filter shrinks at once.
+    tall = np.ascontiguousarray(images[:, :rows * times, :columns * times])
+    tall = tall.reshape(count * rows * times, columns * times, channels)
+    whole = Image.fromarray(tall[..., 0] if channels == 1 else tall)
+    return np.asarray(whole.reduce(times)).reshape(count, rows, columns, channels)
 
 
 def compose(images: Images, grid: Grid, background: int) -> Pixels:
