@@ -71,16 +71,17 @@ def _large(panel: DenoisePanel) -> dict[str, Any]:
 
 
 def _watched() -> dict[str, Any]:
-    """Draw with nobody watching and in a lane that a panel with all rows hears, turn by turn."""
+    """Draw for a panel with all rows, and in the same lane without any frames, turn by turn."""
     from PySide6.QtCore import QEventLoop
 
-    from hybridstudio import engine, paths
+    from hybridstudio import paths
     from hybridstudio.gui.jobs import Lane
     from hybridstudio.gui.panels.denoise import DenoisePanel
     from hybridstudio.messages import Done, Draw, Event
 
     request = Draw(paths.checkpoints() / MODEL, 16, nfe=NFE, device="cpu")
-    panel, lane, told = DenoisePanel(), Lane("scrub", newest_wins=True), [0.0]
+    panel, lane, waits = DenoisePanel(), Lane("scrub"), QEventLoop()
+    told: list[float] = []
 
     def hear(event: Event) -> None:
         panel.on_event(event)
@@ -88,22 +89,18 @@ def _watched() -> dict[str, Any]:
             told.append(event.result["seconds"])
 
     lane.told.connect(hear)
-    waits = QEventLoop()
     lane.state_changed.connect(lambda state: waits.quit() if state == "idle" else None)
     panel.resize(1060, 660)
     panel.show()
     for button in (*panel.bar.toggles.values(), panel.bar.facts):
         button.setChecked(True)
-    alone: list[float] = []
-    for _ in range(ROUNDS + 1):
-        done = list(engine.run(replace(request, frames=False)))[-1]
-        assert isinstance(done, Done)
-        alone.append(done.result["seconds"])
-        lane.submit(request)
+    for place in range(2 * ROUNDS + 2):
+        lane.submit(replace(request, frames=place % 2 == 1))
         waits.exec()
     panel.close()
     # The first of each warms up; of the others the quickest, which other programs held up least.
-    return {"watched": min(told[2:]) / min(alone[1:]), "alone_seconds": min(alone[1:])}
+    alone = min(told[2::2])
+    return {"watched": min(told[3::2]) / alone, "alone_seconds": alone}
 
 
 def scrubbed(panel: DenoisePanel, moves: Sequence[int]) -> list[float]:

@@ -95,11 +95,12 @@ class FilmStage(QWidget):
     def add(self, frame: Frame) -> None:
         """Show that the film has a new frame; not each, as painting holds the drawing up."""
         self.timeline.set_steps(self.film.steps, frame.step)
-        self.timeline.add_level(frame)
+        self.timeline.add_level(frame, shows=False)
         if self.timeline.is_playing() or self._later.isActive():
             return
         wait = self.view.painted_at + RESTS * self.view.paint_seconds - time.perf_counter()
-        if wait <= 0 or self._followed_at > self.view.painted_at:  # not painted yet: costs nothing
+        is_unseen = self._followed_at > self.view.painted_at  # to show another costs nothing
+        if wait <= 0 or is_unseen or len(self.film) == 1:
             self._follow(frame)
         else:
             self._later.start(round(1000 * wait) + 1)

@@ -119,9 +119,12 @@ class Timeline(QWidget):
         """Draw the noise level of frames under the slider."""
         self.curve.set_levels(frames, self.slider.maximum())
 
-    def add_level(self, frame: Frame) -> None:
-        """Draw the noise level of a further frame; one that is not later begins anew."""
-        self.curve.add_level(frame, self.slider.maximum())
+    def add_level(self, frame: Frame, shows: bool = True) -> None:
+        """Draw the noise level of a further frame; one that is not later begins anew.
+
+        Without `shows` it is drawn with the next step that is shown.
+        """
+        self.curve.add_level(frame, self.slider.maximum(), shows)
 
     def show_step(self, step: int) -> None:
         """Move to a step without telling."""
@@ -221,13 +224,14 @@ class Curve(QWidget):
         self._steps = steps
         self.update()
 
-    def add_level(self, frame: Frame, steps: int) -> None:
+    def add_level(self, frame: Frame, steps: int, shows: bool) -> None:
         """Take the noise level of a further frame; one that is not later begins anew."""
         if self._levels and frame.step <= self._levels[-1][0]:
             self._levels.clear()
         self._levels.append((frame.step, frame.noise, frame.log_snr))
         self._steps = steps
-        self.update()
+        if shows:
+            self.update()
 
     def sizeHint(self) -> QSize:
         """Ask for a low band."""
