@@ -433,7 +433,7 @@ def test_what_exists_is_refused_before_anything_is_drawn(capsys, play, run_folde
 @pytest.mark.parametrize(("words", "told"), [
     (["--sampler", "plms"], "choose one of ddim, ancestral"),
     (["--label", "bird"], "the classes are cat, dog"),
-    (["--knob", "handover=3"], "a ddpm has none"),
+    (["--knob", "handover=3"], "a ddpm has resample, jump"),
 ])
 def test_sample_refuses_what_it_does_not_know(capsys, run_folder, words, told):
     assert cli.main(["sample", "tiny", "--out", "x.png", *words]) == 2

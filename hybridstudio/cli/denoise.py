@@ -25,7 +25,7 @@ from hybridstudio.cli.draw import (
 from hybridstudio.cli.screen import screen_of
 from hybridstudio.config import RunConfig
 from hybridstudio.errors import StudioError, UsageError
-from hybridstudio.frames import DERIVED, ROWS, completed, pictures_in, write_arrays
+from hybridstudio.frames import DERIVED, ROWS, completed, pictures_in, rows_of, write_arrays
 from hybridstudio.messages import Draw, Event, Frame, Images, Mask
 from hybridstudio.ways import read_branch
 
@@ -177,7 +177,8 @@ class Moments:
         has = [name for name, told in found.items() if any(each is not None for each in told)]
         names = has if self._wanted == ("all",) else list(self._wanted)
         if missing := [name for name in names if name not in has]:
-            known = [*has, *(name for name in DERIVED if name not in has and name not in missing)]
+            further = [row for row in DERIVED if any(row in rows_of(frame) for frame in frames)]
+            known = dict.fromkeys([*has, *further])
             raise UsageError(f"This model has no {missing[0]} to show",
                              fix=f"choose --rows {' or '.join([*known, 'all'])}")
         self.rows_shown = len(names)

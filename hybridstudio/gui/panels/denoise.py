@@ -93,7 +93,7 @@ class DenoisePanel(Panel):
         self.draw_button = QPushButton("Draw")
         self.draw_button.setProperty("primary", True)
         self.draw_button.setToolTip("Draw pictures with these settings (Ctrl+Return)")
-        self.draw_button.setMinimumWidth(88)
+        self.draw_button.setFixedWidth(88)
         for widget in (self.copy, self.export, self.draw_button):
             self.add_to_header(widget)
 
