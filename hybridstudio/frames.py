@@ -41,7 +41,7 @@ def rows_of(frame: Frame) -> tuple[Row, ...]:
     """Return what a frame has to show; what is drawn in one pass is its own prediction."""
     known = ("x_t",) if frame.steps == 0 else tuple(
         row for row in ROWS if getattr(frame, row) is not None)
-    follow = ()
+    follow: tuple[Row, ...] = ()
     if frame.steps and not frame.points:
         follow = tuple(row for row, has in (
             (DIFFERENCE, NOISE in frame.extra and frame.eps is not None),

@@ -65,7 +65,7 @@ def _about_inversion(request: Draw, config: RunConfig) -> Iterator[Problem]:
 
 
 def _able(what: str) -> str:
-    usual = {name: model.model_construct() for name, model in MODELS.items()}
+    usual = {name: model(family=name) for name, model in MODELS.items()}
     return ", ".join(name for name, model in usual.items() if getattr(model, what))
 
 

@@ -169,7 +169,7 @@ class DrawForm(QWidget):
             self._undo, self._redo = [], []
         settings = self._settings if keep else DrawSettings.of(run)
         self._show(replace(settings, image=self.start.image, picture=self.start.path,
-                           from_step=self.start.from_step(), mask=self.start.mask(),
+                           from_step=self.start.from_step(), mask=self.start.known(),
                            invert=self.start.invert()))
 
     def _count_what(self, config: RunConfig) -> None:
@@ -222,10 +222,10 @@ class DrawForm(QWidget):
         for name in ("nfe", "eta", "guidance", "seed", "count"):
             getattr(self, name).setValue(getattr(settings, name))
         for knob in self._knobs:
-            box = self.knobs[knob.name]
-            set_value(box, settings.knobs.get(knob.name, knob.default))
+            field = self.knobs[knob.name]
+            set_value(field, settings.knobs.get(knob.name, knob.default))
             means = not knob.needs or getattr(settings, knob.needs) is not None
-            self._form.setRowVisible(box, means)
+            self._form.setRowVisible(field, means)
         self.start.show_start(settings.image, settings.picture, settings.from_step, settings.mask,
                               settings.invert)
         del blockers
@@ -240,7 +240,7 @@ class DrawForm(QWidget):
             self.seed.value(), self.label.currentData(), round(self.guidance.value(), 3),
             self.count.value(), cast(Weights, self.weights.currentData()),
             self.step.currentData(), self.start.image, self.start.from_step(), self.start.path,
-            knobs, self.start.mask(), self.start.invert())
+            knobs, self.start.known(), self.start.invert())
 
     # changes and undo
 

@@ -128,7 +128,8 @@ class MaskCanvas(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the picture, what is to be drawn anew over it, and the brush."""
         square, colours = self.square(), theme.palette()
-        accent = np.array(QColor(colours.accent).getRgb()[:3])
+        tint = QColor(colours.accent)
+        accent = np.array((tint.red(), tint.green(), tint.blue()))
         pixels = np.broadcast_to(self.image, (*self.hole.shape, 3))
         mixed = np.where(self.hole[..., None], 0.3 * pixels + 0.7 * accent, pixels)
         with QPainter(self) as painter:

@@ -126,7 +126,7 @@ class StartPicture(QWidget):
         """Return what is done with the picture, of WAYS."""
         return next(name for name, button in self.ways.items() if button.isChecked())
 
-    def mask(self) -> Mask | None:
+    def known(self) -> Mask | None:
         """Return what of the picture is known; None where it is not to be completed."""
         return self._known if self.image is not None and self.way() == "mask" else None
 
@@ -186,9 +186,9 @@ class StartPicture(QWidget):
         has = self.image is not None
         way = self.way()
         paints = has and way == "mask"
-        for widget, shown in ((self._thumb, has and not paints), (self.clear, has),
-                              (self.level, has), (self.painter, paints)):
-            widget.setVisible(shown)
+        for widget, is_shown in ((self._thumb, has and not paints), (self.clear, has),
+                                 (self.level, has), (self.painter, paints)):
+            widget.setVisible(is_shown)
         for name, button in self.ways.items():
             button.setVisible(has and name in self._offered and len(self._offered) > 1)
         if self.image is None:
