@@ -223,7 +223,8 @@ class TestTeacher:
         before = weights(one)
         one.learn(a_batch(), 0.0)
         ddgan = one.family
-        assert isinstance(ddgan, DDGAN) and ddgan.teacher is not None
+        assert isinstance(ddgan, DDGAN)
+        assert ddgan.teacher is not None
         filled = int(ddgan.pool.count)
         assert 0 < filled <= 64
         assert set(ddgan.pool.k[:filled].tolist()) <= set(range(4))
@@ -233,7 +234,8 @@ class TestTeacher:
 
     def test_a_clean_enough_picture_is_what_the_teacher_makes_of_it(self) -> None:
         one = learner(teacher_from="another", teacher=TEACHER, pool=64).family
-        assert isinstance(one, DDGAN) and one.teacher is not None
+        assert isinstance(one, DDGAN)
+        assert one.teacher is not None
         at = one.teacher.schedule.alphas_cumprod
         rows = [int((at - one.schedule.alphas_cumprod[t]).abs().argmin()) for t in range(4)]
         assert rows == sorted(rows)  # the same noise, in the teacher's finer steps
