@@ -46,6 +46,9 @@ class LatentPairPanel(LatentPage):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        for unused in (self.form, self.mix, self.own, self.readout):  # the page's, for its end
+            unused.setParent(self)
+            unused.hide()
         self.history: History[Square] = History(Square(side=6))
         self.coders = (self.coder, Coder(self.requested.emit, self))
         self.coders[1].known.connect(self.refresh)
