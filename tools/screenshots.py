@@ -4,8 +4,8 @@
 
 It opens the window, scrubs through the model that ships, tries the one-minute example, sets up a
 short training of a preset, starts, pauses and continues it with the mouse, samples and denoises
-while it trains, lets it finish, scrubs through what it learned, and looks at the data. It fails
-where something does not happen.
+while it trains, lets it finish, scrubs through what it learned, and looks at the data. With
+--views it opens every view of the ready models instead. It fails where something does not happen.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ def main() -> int:
     parser.add_argument("--preset", default="ddpm-mnist")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--minute", type=float, default=60.0, help="seconds of the example")
+    parser.add_argument("--views", action="store_true", help="only look at what is inside")
     parser.add_argument("--scale", default="", help="put into the file names, such as -1.5")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
@@ -104,8 +105,43 @@ def main() -> int:
 
         app = QApplication(sys.argv[:1])
         dress(app)
-        walk(User(app, asked.out, asked.scale), asked)
+        (look_inside if asked.views else walk)(User(app, asked.out, asked.scale), asked)
     return 0
+
+
+# What is looked at inside the ready models: panel, model, the button that begins it.
+INSIDE = (
+    ("denoise", "ddpm-mnist", "Draw"), ("branches", "ddpm-mnist", "Draw"),
+    ("race", "ddpm-mnist", "Race"), ("handover", "hybrid-mnist", ""),
+    ("bigsteps", "ddpm-mnist", ""), ("particles", "ddpm-gaussians25", "Draw"),
+    ("latent", "hybrid-mnist", ""), ("latentwalk", "vae-mnist", ""),
+    ("latentmath", "cgan-mnist", ""), ("latentpair", "vae-mnist", ""),
+    ("trilemma", "hybrid-mnist", ""), ("scores", "hybrid-mnist", ""),
+    ("compare", "hybrid-mnist", ""))
+
+
+def look_inside(user: User, _asked: argparse.Namespace) -> None:
+    """Open every view of the ready models, let it draw, and keep a picture."""
+    from hybridstudio import paths
+    from hybridstudio.gui.wishes import Open
+
+    window = user.window
+    user.wait("the models are listed", lambda: bool(window.library.entries))
+    for name, model, button in INSIDE:
+        window.ask(Open(name, paths.checkpoints() / model))
+        user.rest(1.5)
+        if button:
+            user.click(window.panels[name], button)
+        user.rest(1.5)
+        user.wait(f"{name} has drawn", lambda: not window.is_working)
+        if name == "denoise":  # half the way is worth seeing, not the end
+            slider = window.panels[name].timeline.slider  # type: ignore[attr-defined]
+            slider.setFocus()
+            user.press(slider, Qt.Key.Key_Left, 19)
+        user.rest(0.5)
+        user.shoot(name)
+    window.close()
+    user.wait("the window has closed", lambda: not window.isVisible())
 
 
 def walk(user: User, asked: argparse.Namespace) -> None:

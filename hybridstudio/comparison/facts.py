@@ -83,7 +83,7 @@ def _told(subject: Subject) -> dict[str, str]:
     evaluations = f", {config.nfe:,} evaluation{'s' if config.nfe != 1 else ''}" if draws else ""
     return {
         "State": STATES[run.state], "Family": config.model.family, "Data": config.data.name,
-        "Trained": f"{run.step:,} steps of {config.train.batch_size:,}",
+        "Trained": f"{run.step:,} steps in batches of {config.train.batch_size:,}",
         "Pictures seen": f"{seen:,}" if seen else "",
         "Time of training": telling.duration(run.seconds) if run.seconds else "",
         "Time per 1,000 pictures": per, "Trained on": subject.device,
