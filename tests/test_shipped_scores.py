@@ -27,7 +27,7 @@ def test_no_shipped_file_holds_a_path_of_a_machine():
 
 
 @pytest.mark.parametrize("text", [
-    b'"source":"/work/main/x"', b"--data-root ../data", b'path = "C:\\\\Users\\\\me"', b" ~/runs"])
+    b'"source":"/home/me/x"', b"--data-root ../data", b'path = "C:\\\\Users\\\\me"', b" ~/runs"])
 def test_paths_are_recognised(text):
     assert ABSOLUTE.search(text)
 
