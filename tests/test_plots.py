@@ -139,7 +139,23 @@ def test_curves_are_made_once_and_fed(plot):
     assert plot._curves["loss"].raw is item
     assert item.getData()[0].size == 200
     low, high = plot._plot.vb.viewRange()[0]
-    assert (low, high) == (10, 2000)
+    assert low == 10
+    assert 2000 < high < 2200
+
+
+def test_the_axes_stand_still_while_a_curve_grows_a_little(plot):
+    feed(plot, 900)
+    seen = []
+    for count in range(900, 1100, 5):
+        feed(plot, count)
+        (low, high), (bottom, top) = plot._plot.vb.viewRange()
+        assert low == 10
+        assert high >= 10 * count
+        assert bottom < np.log10(0.0301)
+        seen.append((low, high, bottom, top))
+    assert 3 <= len(set(seen)) <= 6
+    feed(plot, 50)  # another curve, much shorter
+    assert plot._plot.vb.viewRange()[0] == [10, 500]
 
 
 def test_new_numbers_are_painted_once(plot, qtbot):

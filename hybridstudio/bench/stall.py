@@ -2,12 +2,15 @@
 
 Shared machines change their speed by a tenth from one minute to the next, which is more than the
 window costs. So both trainings live at once, in two processes of which one always stands still,
-and take turns of a few seconds: whatever slows one slows the other too.
+and take turns of a few seconds: whatever slows one slows the other too. The timer whose gaps tell
+how smooth the window is wakes it 60 times a second, which costs the training more than the window
+does: it runs in turns of its own, and the speed beside it is told apart.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing
 import os
 import statistics
@@ -31,10 +34,11 @@ SETTLE = 0.7  # seconds of every turn that are not counted
 WARM_UP = 5.0  # seconds of training before the first turn
 TICK = 16  # ms of the timer whose gaps are measured
 OVER = -1  # the turn that says: enough
+HEADLESS, WINDOW, TIMED = range(3)  # whose turn it is: its number modulo three
 
 
 class Turn(Protocol):
-    """The number of the turn, shared by the processes; odd ones are the window's."""
+    """The number of the turn, shared by the processes."""
 
     value: int
 
@@ -45,24 +49,30 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     root = Path(asked.data_root) if asked.data_root else None
     config = with_values(presets.find(asked.preset or "ddpm-digits"), {
         "train.steps": 10**6, "train.save_every": 10**9, "train.preview_every": 10**9})
-    rounds = max(2, round(seconds / (TURN - SETTLE)))
+    rounds = max(2, math.ceil(seconds / (TURN - SETTLE)))
     with tempfile.TemporaryDirectory() as folder:
         requests = [Train(config, Path(folder) / name, device="cpu", data_root=root)
                     for name in ("headless", "window")]
-        (alone, _), (beside, gaps) = _taking_turns(requests, rounds)
-    pairs = [there / here for here, there in zip(alone, beside, strict=False)]
-    if len(pairs) < 2 or not gaps:
+        (headless, _), (window, gaps) = _taking_turns(requests, rounds)
+    rates = headless | window
+    whole = [first for first in range(0, 3 * rounds, 3)
+             if all(first + turn in rates for turn in (HEADLESS, WINDOW, TIMED))]
+    if len(whole) < 2 or not gaps:
         raise StudioError("Too few steps to compare", f"{seconds:.0f} s were not enough for two",
                           "measure for longer with --seconds")
+    alone, beside, timed = ([rates[first + turn] for first in whole]
+                            for turn in (HEADLESS, WINDOW, TIMED))
+    pairs = [there / here for here, there in zip(alone, beside, strict=True)]
     return {
         "p99_ms": float(np.percentile(gaps, 99)), "max_ms": max(gaps),
         "p50_ms": statistics.median(gaps), "ratio_to_headless": sum(beside) / sum(alone),
         "ratio_quartiles": [float(np.percentile(pairs, q)) for q in (25, 75)],
+        "ratio_with_timer": sum(timed) / sum(alone),
         "steps_per_second": statistics.fmean(beside), "rounds": len(pairs), "ticks": len(gaps),
     }
 
 
-def _taking_turns(requests: list[Train], rounds: int) -> list[tuple[list[float], list[float]]]:
+def _taking_turns(requests: list[Train], rounds: int) -> list[tuple[dict[int, float], list[float]]]:
     """Let a training without a window and one in it alternate; return what each counted."""
     spawning = multiprocessing.get_context("spawn")
     turn = spawning.Value("i", 0)
@@ -76,11 +86,12 @@ def _taking_turns(requests: list[Train], rounds: int) -> list[tuple[list[float],
             ends.append(end)
             end.recv()  # warm: its training has begun
             players[-1].suspend()
-        for number in range(2 * rounds):
+        for number in range(3 * rounds):
+            player = players[number % 3 != HEADLESS]
             turn.value = number
-            players[number % 2].resume()
+            player.resume()
             time.sleep(TURN)
-            players[number % 2].suspend()
+            player.suspend()
         turn.value = OVER
         for player in players:
             player.resume()
@@ -105,7 +116,7 @@ class Count:
         self._number, self._since = OVER, 0.0  # the turn that runs and when it began here
         self._first: tuple[int, float] | None = None
         self._rate = 0.0
-        self.rates: list[float] = []
+        self.rates: dict[int, float] = {}
 
     def add(self, event: object) -> bool:
         """Take in what a training tells; return whether all turns are over."""
@@ -121,7 +132,7 @@ class Count:
         number = self._turn.value
         if number != self._number:
             if self._rate:
-                self.rates.append(self._rate)
+                self.rates[self._number] = self._rate
             self._number, self._since, self._first, self._rate = number, now, None, 0.0
         elif now - self._since > SETTLE:
             step, began = self._first = self._first or (event.step, now)
@@ -162,7 +173,9 @@ def _in_window(request: Train, turn: Turn, told: Connection) -> None:
     def tick() -> None:
         nonlocal last
         number, now = turn.value, time.perf_counter()
-        if number == last[0] and number > 0:
+        if number % 3 != TIMED:
+            timer.stop()
+        elif number == last[0]:
             gaps.append((now - last[1]) * 1000.0)
         last = number, now
 
@@ -170,10 +183,11 @@ def _in_window(request: Train, turn: Turn, told: Connection) -> None:
         if count.add(event):
             window.training.stop()
             timer.stop()
+        elif turn.value % 3 == TIMED and not timer.isActive():
+            timer.start()
 
     timer = QTimer(timerType=Qt.TimerType.PreciseTimer, interval=TICK)
     timer.timeout.connect(tick)
-    timer.start()
     window.training.told.connect(hear)
     window.training.state_changed.connect(lambda state: app.quit() if state == "idle" else None)
     QTimer.singleShot(1000, lambda: window.ask(Open("train", request.out)))

@@ -25,7 +25,7 @@ AT_ONCE = 0.008  # seconds a poll may spend on new records
 BACKLOG = 200_000  # bytes behind which a thread does the reading
 STRETCH = 0.4  # seconds that it reads before what it has is shown
 BREATH = 0.004  # seconds between its chunks, in which the window can take its turn
-STATE_EVERY = 0.7  # seconds between looks at state and previews
+STATE_EVERY = 1.5  # seconds between looks at state and previews
 RATE_OVER = 20  # records that a rate is measured over
 
 

@@ -40,7 +40,7 @@ from hybridstudio.messages import (
     Sweep,
 )
 
-TRAINING = 120  # ms between looks at what the training tells: each costs it a little
+TRAINING = 250  # ms between looks at what the training tells: each costs it a little
 
 # All panels in order; one that is no view of another's page has a page of its own.
 PANELS: dict[str, type[Panel]] = {

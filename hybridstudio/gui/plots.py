@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyqtgraph as pg
@@ -32,7 +33,25 @@ __all__ = ["CurvePlot", "Mark"]
 MOST_MARKS = 100  # the newest ones are drawn
 MOST_CHIPS = 6  # entries of a legend; more curves are told apart by the mouse
 MOST_READ = 12  # lines of the readout
+# Axes that change with every point cost more to paint than the curves.
+AHEAD = 0.08  # share of a growing curve by which its axis is longer
+SLACK = 0.25  # share of the height that may be empty before the axis is fitted anew
 LINEAR = "linear: not all above 0"
+
+
+class Box(NamedTuple):
+    """What a plot shows, in the units of its axes."""
+
+    low: float
+    high: float
+    bottom: float
+    top: float
+
+    def suits(self, low: float, high: float, bottom: float, top: float) -> bool:
+        """Whether curves that reach so far lie inside and fill most of it."""
+        return (self.low == low and high <= self.high and self.bottom <= bottom
+                and top <= self.top and top - bottom >= (1 - SLACK) * (self.top - self.bottom)
+                and high - low >= (1 - 2 * AHEAD) * (self.high - self.low))
 
 
 class CurvePlot(QWidget):
@@ -56,6 +75,7 @@ class CurvePlot(QWidget):
         self._against: Against = "steps"
         self._at: float | None = None  # where the mouse reads
         self._follows = True  # the view shows everything, until the user zooms
+        self._box: Box | None = None  # what a view that follows shows
 
         self._bottom, self._left = Axis("bottom"), Axis("left")
         self._view = pg.PlotWidget(axisItems={"bottom": self._bottom, "left": self._left})
@@ -137,7 +157,7 @@ class CurvePlot(QWidget):
         """Take all curves and marks away, and show everything that comes next."""
         for name in list(self._curves):
             self._drop(name)
-        self._follows = True
+        self._follows, self._box = True, None
         self.set_marks(())
         self.refresh()
 
@@ -259,7 +279,7 @@ class CurvePlot(QWidget):
 
     def _take_axis(self, log: bool) -> None:
         if log != self._log:
-            self._log = log
+            self._log, self._box = log, None
             self._left.setLogMode(x=False, y=log)
             self._left.picture = None
 
@@ -272,12 +292,19 @@ class CurvePlot(QWidget):
         bottom = min((found[0] for found in spans), default=0.0)
         top = max((found[1] for found in spans), default=1.0)
         margin = 0.06 * (top - bottom) or 0.1 * abs(top) or 0.5
-        self._plot.vb.setRange(xRange=(float(low), float(high) if high > low else low + 1.0),
-                               yRange=(bottom - margin, top + margin), padding=0)
+        before = self._box
+        if before is not None and before.suits(low, high, bottom, top):
+            return
+        if before is not None and high > before.high:
+            high += AHEAD * (high - low)
+        self._box = Box(float(low), float(high) if high > low else low + 1.0,
+                        bottom - margin, top + margin)
+        self._plot.vb.setRange(xRange=(self._box.low, self._box.high),
+                               yRange=(self._box.bottom, self._box.top), padding=0)
 
     def _fit(self) -> None:
         """Show everything again: after a double click, another axis, a curve switched on."""
-        self._follows = True
+        self._follows, self._box = True, None
         if self._against == "steps":
             self._bottom.show_steps()
         else:
@@ -289,7 +316,7 @@ class CurvePlot(QWidget):
         self.refresh()
 
     def _zoomed(self) -> None:
-        self._follows = False
+        self._follows, self._box = False, None
         self.refresh()
 
     def _place_marks(self) -> None:

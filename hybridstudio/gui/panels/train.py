@@ -6,6 +6,7 @@ import math
 import random
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
@@ -27,7 +28,8 @@ from hybridstudio.gui.trainview import TrainView
 from hybridstudio.gui.wishes import Cancel, Open, Pause, Save, Step, Stop
 from hybridstudio.messages import Done, Draw, Event, Notice, Progress, Resume, Saved, Started
 
-TICK, REST = 200, 1500  # ms between looks at a run that trains, and at one that does not
+TICK, REST = 400, 1500  # ms between looks at a run that trains, and at one that does not
+FACTS = 1.0  # seconds between changes of the numbers: each lays the words out anew
 SETTLED = 1000  # ms after which what was asked may have happened
 LONGER = 1.5  # times as many steps
 STOPPING = "Stopping, and saving"
@@ -54,6 +56,7 @@ class TrainPanel(Panel):
         self._live: tuple[Path, Progress] | None = None  # told by the training in this window
         self._started: Path | None = None  # the run that trains in this window
         self._device = ""
+        self._said = 0.0  # when the numbers were written
         self._asked: Draw | None = None
         self._is_cancelling = False  # what was asked to be drawn
         self._pending = ""  # what was asked of the training and has not happened yet
@@ -146,11 +149,13 @@ class TrainPanel(Panel):
                 if event.run == self._chosen:
                     self.show_run(event.run)
         elif isinstance(event, Progress) and event.memory and self._started is not None:
+            if self._live is None:
+                self._said = 0.0
             self._live = (self._started, event)
         elif isinstance(event, Progress) and event.unit != "steps":
             self._tell_preparation(event)
         elif isinstance(event, Progress) and self._asked is not None and event.total:
-            self._pending = f"Drawing: step {event.step:,} of {event.total:,}"
+            self._pending, self._said = f"Drawing: step {event.step:,} of {event.total:,}", 0.0
         elif isinstance(event, Notice) and self._started in (None, path):
             self._tell_notice(event)
         elif isinstance(event, Saved) and path is not None and event.path.is_relative_to(path):
@@ -182,7 +187,8 @@ class TrainPanel(Panel):
             return
         if following.poll():
             self._draw()
-        self._show_facts()
+        if time.monotonic() - self._said >= FACTS:
+            self._show_facts()
         busy = following.run.state == "training" or following.behind
         self._timer.setInterval(TICK if busy else REST)
 
@@ -213,6 +219,7 @@ class TrainPanel(Panel):
         following = self._following
         if following is None:
             return
+        self._said = time.monotonic()
         run, pace = following.run, self._pace(following)
         self.inspector.tell(trainfacts.facts(following, pace, self._device))
         self.controls.tell(pace.step / max(pace.total, 1),
