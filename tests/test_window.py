@@ -50,6 +50,15 @@ def test_the_status_line_says_ready_when_torch_is_loaded(window, qtbot):
     assert window.status._machine.text().strip() == "cpu"
 
 
+def test_every_page_fits_a_small_screen_at_scale_one_and_a_half(window, qtbot):
+    window.resize(853, 480)  # 1280×720 at 1.5
+    for name in PANELS:
+        window.show_page(name)
+        qtbot.wait(20)
+        assert window.width() <= 853, name
+        assert window.height() <= 480, name
+
+
 def test_nothing_of_torch_is_loaded_by_the_window():
     import subprocess
     import sys

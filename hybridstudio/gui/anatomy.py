@@ -161,6 +161,7 @@ class Panel(QWidget):
         self._says = says = theme.say(QLabel(self.SAYS), "muted")
         says.setWordWrap(True)
         says.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        says.setMinimumSize(1, 1)  # else it asks for the height of all its words below each other
         self._help = flat("help", "What is this?", self._show_help, key="F1")
         self._help.setVisible(bool(self.HELP))
         self._toggle = flat("inspector", "Show or hide the settings", key="F9")

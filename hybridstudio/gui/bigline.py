@@ -44,6 +44,7 @@ class BigLine(QWidget):
         self.price = PricePlot()
         self.words = QLabel(wordWrap=True)
         self.words.setTextFormat(Qt.TextFormat.RichText)
+        self.words.setMinimumSize(1, 1)  # it may be cut where the window is small
         self.words.setAccessibleName("What is seen")
         self.words.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._marginal = np.zeros(len(_FINE))

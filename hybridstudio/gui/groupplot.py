@@ -26,6 +26,7 @@ class GroupPlot(CurvePlot):
         super().__init__("", empty, log=True, parent=parent, after=after)
         self.choice.setAccessibleName("What the plot shows")
         self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.choice.setMinimumWidth(96)  # its words may be cut where the window is narrow
         self.choice.activated.connect(self._pick)
         self.choice.hide()
         self.add_to_head(self.choice)

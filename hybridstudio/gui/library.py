@@ -31,6 +31,7 @@ from hybridstudio.gui.theme import GRID
 from hybridstudio.gui.wishes import Compare, Open, SetUp, Tell
 from hybridstudio.messages import Resume
 
+FEWEST, MOST = 3, 6  # ready models in view beside runs of the user's own
 EVERY = 2000  # ms between looks at the folders
 EMPTY = "Your runs will be listed here.\nStart one with New run, or drop a folder of images."
 
@@ -64,7 +65,7 @@ class Library(QWidget):
         column.setSpacing(GRID // 2)
         self._shipped_heading, own_heading = _heading("Ready models"), _heading("My runs")
         column.addWidget(self._shipped_heading)
-        column.addWidget(self.shipped)
+        column.addWidget(self.shipped, 3)
         column.addWidget(own_heading)
         column.addWidget(self._empty)
         column.addWidget(self.own, 1)
@@ -150,6 +151,7 @@ class Library(QWidget):
             wanted = self.current() or self._wanted
             self.shipped.fill([self.entries[path] for path in order[0]])
             self.own.fill([self.entries[path] for path in order[1]])
+            self.shipped.take_room(FEWEST, MOST if event.own else len(event.shipped))
             self.choose(wanted)
         for item in [*self.shipped.lines(), *self.own.lines()]:
             if (entry := self.entries[item.data(ENTRY).path]) != item.data(ENTRY):

@@ -26,6 +26,7 @@ from hybridstudio.errors import StudioError, translate
 from hybridstudio.gui import theme
 from hybridstudio.gui.askfile import ask_file
 from hybridstudio.gui.buttons import flat, toggle
+from hybridstudio.gui.flow import Flow
 from hybridstudio.gui.paintcanvas import BRUSHES, CLASSES, PaintCanvas
 from hybridstudio.gui.pointsview import ink
 from hybridstudio.gui.theme import GRID
@@ -74,8 +75,8 @@ class Painter(QWidget):
         self._show_words()
 
     def _lay_out(self) -> None:
-        tools = QHBoxLayout()
-        tools.setContentsMargins(2 * GRID, GRID // 2, GRID, GRID // 2)
+        bar = QWidget()
+        tools = Flow(bar)
         tools.setSpacing(GRID // 2)
         for place in range(CLASSES):
             swatch = QToolButton()
@@ -86,15 +87,16 @@ class Painter(QWidget):
             swatch.clicked.connect(partial(self._set_erasing, False))
             self.swatches.addButton(swatch, place)
             tools.addWidget(swatch)
-        for widget in (self.eraser, self.brush, self.undo, self.clear):
+        for widget in (self.eraser, self.brush, self.undo, self.clear, self.save,
+                       self.close_button, self.words):
             tools.addWidget(widget)
-        tools.addWidget(self.words, 1)
-        tools.addWidget(self.save)
-        tools.addWidget(self.close_button)
+        around = QHBoxLayout()
+        around.setContentsMargins(2 * GRID, GRID // 2, GRID, GRID // 2)
+        around.addWidget(bar)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(tools)
+        column.addLayout(around)
         column.addWidget(self.canvas, 1)
 
     def choose(self, place: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyqtgraph as pg
@@ -24,6 +23,7 @@ from hybridstudio.gui.axes import Axis
 from hybridstudio.gui.curves import Numbers, nearest, span
 from hybridstudio.gui.flow import Flow
 from hybridstudio.gui.lines import Against, Line, Mark
+from hybridstudio.gui.plotbox import Box, box_of
 from hybridstudio.gui.plotfiles import picture, write_plot
 from hybridstudio.gui.theme import GRID
 from hybridstudio.telling import duration, number
@@ -33,25 +33,7 @@ __all__ = ["CurvePlot", "Mark"]
 MOST_MARKS = 100  # the newest ones are drawn
 MOST_CHIPS = 6  # entries of a legend; more curves are told apart by the mouse
 MOST_READ = 12  # lines of the readout
-# Axes that change with every point cost more to paint than the curves.
-AHEAD = 0.08  # share of a growing curve by which its axis is longer
-SLACK = 0.25  # share of the height that may be empty before the axis is fitted anew
 LINEAR = "linear: not all above 0"
-
-
-class Box(NamedTuple):
-    """What a plot shows, in the units of its axes."""
-
-    low: float
-    high: float
-    bottom: float
-    top: float
-
-    def suits(self, low: float, high: float, bottom: float, top: float) -> bool:
-        """Whether curves that reach so far lie inside and fill most of it."""
-        return (self.low == low and high <= self.high and self.bottom <= bottom
-                and top <= self.top and top - bottom >= (1 - SLACK) * (self.top - self.bottom)
-                and high - low >= (1 - 2 * AHEAD) * (self.high - self.low))
 
 
 class CurvePlot(QWidget):
@@ -79,7 +61,7 @@ class CurvePlot(QWidget):
 
         self._bottom, self._left = Axis("bottom"), Axis("left")
         self._view = pg.PlotWidget(axisItems={"bottom": self._bottom, "left": self._left})
-        self._view.setMinimumSize(160, 80)
+        self._view.setMinimumSize(160, 56)
         self._plot: pg.PlotItem = self._view.getPlotItem()
         self._plot.setMenuEnabled(False)
         self._plot.hideButtons()
@@ -289,18 +271,8 @@ class CurvePlot(QWidget):
         is_sparse = all(curve.is_sparse for curve in on)  # then from the training's beginning
         low, high = 0 if is_sparse else min(x[0] for x in along), max(x[-1] for x in along)
         spans = [found for curve in on if (found := span(curve.values, self._log)) is not None]
-        bottom = min((found[0] for found in spans), default=0.0)
-        top = max((found[1] for found in spans), default=1.0)
-        margin = 0.06 * (top - bottom) or 0.1 * abs(top) or 0.5
-        before = self._box
-        if before is not None and before.suits(low, high, bottom, top):
-            return
-        if before is not None and high > before.high:
-            high += AHEAD * (high - low)
-        self._box = Box(float(low), float(high) if high > low else low + 1.0,
-                        bottom - margin, top + margin)
-        self._plot.vb.setRange(xRange=(self._box.low, self._box.high),
-                               yRange=(self._box.bottom, self._box.top), padding=0)
+        self._box = box = box_of(float(low), float(high), spans, self._box)
+        self._plot.vb.setRange(xRange=box[:2], yRange=box[2:], padding=0)
 
     def _fit(self) -> None:
         """Show everything again: after a double click, another axis, a curve switched on."""

@@ -70,7 +70,7 @@ class PricePlot(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Ask for a readable plot at least."""
-        return QSize(150, 96)
+        return QSize(150, 76)
 
     # places
 

@@ -252,9 +252,12 @@ class Shelf(QListWidget):
             dress(item, entry)
         self.blockSignals(False)
         self.setVisible(bool(entries))
-        if entries and entries[0].shipped:
-            height = self.sizeHintForRow(0) * min(len(entries), 6)
-            self.setFixedHeight(height + 2 * self.frameWidth())
+
+    def take_room(self, least: int, most: int) -> None:
+        """Be as high as its lines, where there is room: at most `most` of them, and `least`."""
+        line, frame = self.sizeHintForRow(0), 2 * self.frameWidth()
+        self.setMaximumHeight(line * min(self.count(), most) + frame)
+        self.setMinimumHeight(line * min(self.count(), least) + frame)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Delete moves the selected run to the trash."""

@@ -16,7 +16,8 @@ def facts(following: Following, pace: Pace, device: str) -> dict[str, str]:
     run = following.run
     what = "points" if is_points(run.config) else "pictures"
     return {
-        "State": _state(following), "Step": f"{pace.step:,} of {pace.total:,}",
+        "State": _state(following),
+        "Step": f"{pace.step:,}" + ("" if run.shipped else f" of {pace.total:,}"),
         "Speed": f"{telling.number(pace.images_per_second)} {what}/s" if (
             pace.images_per_second) else "",
         "Time left": _left(following, pace) or "–", "Trained for": rounded(pace.seconds),
@@ -36,7 +37,9 @@ def _saved(following: Following) -> str:
 
 def line(following: Following, pace: Pace, pending: str) -> str:
     """Tell in a line how far a run is; `pending` is what was asked and has not happened yet."""
-    said = [pending or _state(following), f"{100 * pace.step / max(pace.total, 1):.0f} %"]
+    said = [pending or _state(following)]
+    if not following.run.shipped:
+        said.append(f"{100 * pace.step / max(pace.total, 1):.0f} %")
     if (left := _left(following, pace)) and not following.is_paused:
         said.append(f"{left} left")
     if following.behind:

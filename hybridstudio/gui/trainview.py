@@ -42,7 +42,7 @@ class TrainView(QWidget):
             plots.addWidget(plot)
 
         self.sheet = ImageSheet()
-        self.sheet.setMinimumSize(208, 120)
+        self.sheet.setMinimumSize(160, 104)
         self.sheet.setAccessibleName("The chosen preview")
         self._caption = theme.say(QLabel("Preview"), "heading")
         self._caption.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

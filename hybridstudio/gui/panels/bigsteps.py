@@ -14,8 +14,10 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QFrame,
     QHBoxLayout,
     QLabel,
+    QScrollArea,
     QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
@@ -65,6 +67,7 @@ class BigStepsPanel(Panel):
         self.told: Chanced | None = None
         self.words = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
         self.words.setContentsMargins(2 * GRID, 0, 2 * GRID, GRID)
+        self.words.setMinimumSize(1, 1)  # it may be cut where the window is small
         self.words.setAccessibleName("What is seen")
         self._made_sides()
         self._made_line_controls()
@@ -99,7 +102,11 @@ class BigStepsPanel(Panel):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.view, 1)
         column.addWidget(self.words)
-        self._canvases.addWidget(self.line)
+        scroll = QScrollArea()  # four plots below each other are more than a small window holds
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(self.line)
+        self._canvases.addWidget(scroll)
         self._canvases.addWidget(pictures)
         canvas = QWidget()
         column = QVBoxLayout(canvas)

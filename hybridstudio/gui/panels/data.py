@@ -140,6 +140,8 @@ class DataPanel(Panel):
         transport = QWidget()
         column = QVBoxLayout(transport)
         column.setContentsMargins(0, 0, 0, 0)
+        for levels in (self.noising, self.augmenting):
+            levels.timeline.hide()
         for widget in (self.pager, self.noising.timeline, self.augmenting.timeline):
             column.addWidget(widget)
         self.set_transport(transport)

@@ -15,6 +15,7 @@ from hybridstudio.gui import theme
 from hybridstudio.gui.anatomy import alone
 from hybridstudio.gui.buttons import flat, toggle
 from hybridstudio.gui.drawing import classes
+from hybridstudio.gui.flow import Flow
 from hybridstudio.gui.fold import Fold
 from hybridstudio.gui.latentpage import LatentPage
 from hybridstudio.gui.latentstate import How, Spot, told
@@ -98,15 +99,21 @@ class LatentMathPanel(LatentPage):
         row.addWidget(self.readout)
         row.addWidget(flat("dice", "Other seeds", self.roll, key="Ctrl+R"))
         self._terms = QWidget()
+        terms = QWidget()
+        flow = Flow(terms)
+        flow.setSpacing(GRID)
         line = QHBoxLayout(self._terms)
         line.setContentsMargins(GRID, 0, GRID, GRID // 2)
-        line.addStretch(1)
+        line.addWidget(terms)
         self._signs = {}
         for name, sign in (("a", "A"), ("b", "− B"), ("c", "+ C")):
             self._signs[name] = theme.say(QLabel(sign), "heading")
-            line.addWidget(self._signs[name])
-            line.addWidget(self.tags[name])
-        line.addStretch(1)
+            term = QWidget()
+            parts = QHBoxLayout(term)
+            parts.setContentsMargins(0, 0, 0, 0)
+            parts.addWidget(self._signs[name])
+            parts.addWidget(self.tags[name])
+            flow.addWidget(term)
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)

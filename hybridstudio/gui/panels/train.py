@@ -222,7 +222,7 @@ class TrainPanel(Panel):
         self._said = time.monotonic()
         run, pace = following.run, self._pace(following)
         self.inspector.tell(trainfacts.facts(following, pace, self._device))
-        self.controls.tell(pace.step / max(pace.total, 1),
+        self.controls.tell(1.0 if run.shipped else pace.step / max(pace.total, 1),
                            trainfacts.line(following, pace, self._pending))
         self.controls.show_state(run, following.is_paused, self._asked is not None,
                                  self._is_cancelling)

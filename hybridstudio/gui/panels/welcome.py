@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPixmap
+from PySide6.QtGui import QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -34,7 +34,8 @@ from hybridstudio.telling import duration
 
 PRESET = "ddpm-digits"
 NAME = "my-first-model"
-CARDS_IN_A_ROW = 3
+MOST_IN_A_ROW = 3  # cards
+CARD_WIDTH = 280
 WIDEST = 960
 
 WHAT = ("HybridStudio trains generative image models on your own machine and opens them up, so "
@@ -55,6 +56,7 @@ class WelcomePanel(Panel):
         super().__init__(parent)
         self._run: Path | None = None  # of the example, once it was started
         self._models: tuple[Entry, ...] = ()
+        self._columns = 0  # of cards
         page = QWidget()
         page.setMaximumWidth(WIDEST)
         column = QVBoxLayout(page)
@@ -70,8 +72,6 @@ class WelcomePanel(Panel):
         self._models_heading = _heading("Play with a ready model")
         self._cards = QGridLayout()
         self._cards.setSpacing(GRID)
-        for place in range(CARDS_IN_A_ROW):
-            self._cards.setColumnStretch(place, 1)
         column.addWidget(self._models_heading)
         column.addLayout(self._cards)
         self._models_heading.hide()
@@ -84,11 +84,11 @@ class WelcomePanel(Panel):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(page, 1)
         row.addStretch(0)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidget(middle)
-        self.set_canvas(scroll)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setWidget(middle)
+        self.set_canvas(self._scroll)
 
     # --- the face ---------------------------------------------------------------------------------
 
@@ -136,8 +136,29 @@ class WelcomePanel(Panel):
             card = Card(entry)
             card.clicked.connect(
                 lambda _=False, path=entry.path: self.requested.emit(Open("denoise", path)))
-            self._cards.addWidget(card, place // CARDS_IN_A_ROW, place % CARDS_IN_A_ROW)
+            self._cards.addWidget(card, place, 0)
+        self._columns = 0
+        self._arrange()
         self._models_heading.setVisible(bool(entries))
+
+    def _arrange(self) -> None:
+        """Put as many cards in a row as there is room for."""
+        room = self._scroll.viewport().width() - 4 * GRID
+        columns = min(max(1, (room + GRID) // (CARD_WIDTH + GRID)), MOST_IN_A_ROW)
+        if columns == self._columns:
+            return
+        self._columns = columns
+        items = [self._cards.takeAt(0) for _ in range(self._cards.count())]
+        cards = [card for item in items if item is not None and (card := item.widget())]
+        for place, card in enumerate(cards):
+            self._cards.addWidget(card, place // columns, place % columns)
+        for place in range(MOST_IN_A_ROW):
+            self._cards.setColumnStretch(place, int(place < columns))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Arrange the cards anew where there is more or less room."""
+        super().resizeEvent(event)
+        self._arrange()
 
     # --- the example ------------------------------------------------------------------------------
 
@@ -283,8 +304,8 @@ class Card(QPushButton):
     def sizeHint(self) -> QSize:
         """Take the room of what stands on the card."""
         layout = self.layout()
-        height = layout.heightForWidth(280) if layout is not None else 0
-        return QSize(280, max(height, 80))
+        height = layout.heightForWidth(CARD_WIDTH) if layout is not None else 0
+        return QSize(CARD_WIDTH, max(height, 80))
 
 
 def _heading(text: str) -> QLabel:
