@@ -70,6 +70,39 @@ def test_a_draft_comes_first_and_the_whole_when_the_hand_rests(asking, sent, qtb
     assert asking.shown == [(first, True), (second, True), (second, False)]
 
 
+def test_a_slow_draft_of_a_sheet_is_thinned_with_its_corners_kept(asking, sent, qtbot):
+    codes = np.arange(64, dtype=np.float32)[:, None] @ np.ones((1, 16), np.float32)
+    wanted = [Decode(Path("run"), codes + 100 * moved, labels=tuple(range(64))) for moved in (0, 1)]
+    shown = []
+    asking.drawn.connect(lambda _wanted, told: shown.append(told))
+    pictures = [np.arange(64, dtype=np.uint8)[:, None, None, None]]
+    asking.want(wanted[0], 4, side=8)
+    assert len(sent[0].codes) == 64  # what it costs is not known yet
+    asking.answer(sent[0], Decoded(pictures[0], seconds=0.45, nfe=4))
+    asking.answer(sent[0], Done("finished"))
+    asking.want(wanted[1], 4, side=8)
+    qtbot.waitUntil(lambda: len(sent) == 2)
+    drafted = sent[1]
+    places = (drafted.codes[:, 0] - 100).astype(int)
+    assert len(places) == 16
+    assert {0, 7, 56, 63} <= set(places.tolist())
+    assert drafted.labels == tuple(places.tolist())
+    asking.answer(drafted, Decoded(places.astype(np.uint8)[:, None, None, None], seconds=0.11,
+                                   nfe=4))
+    told = shown[-1]
+    assert told.is_draft
+    assert asking.count == 16
+    cells = told.images.ravel().astype(int)
+    assert cells.shape == (64,)
+    for cell, picture in enumerate(cells):
+        apart = np.abs(np.array(divmod(cell, 8)) - divmod(picture, 8))
+        assert apart.max() <= 1
+    asking.answer(drafted, Done("finished"))
+    qtbot.waitUntil(lambda: len(sent) == 3)
+    assert len(sent[2].codes) == 64
+    assert sent[2].nfe is None
+
+
 def test_a_whole_gives_way_to_a_hand_that_moves_again(asking, sent, qtbot):
     asking.want(request(0, 50), draft=4)
     answer(asking, sent[0])

@@ -2,17 +2,20 @@
 
     asking = Asking(panel.requested.emit)
     asking.want(request, draft=4)     # the hand moves: a draft soon, the whole when it rests
+    asking.want(request, 4, side=8)   # of a sheet: of fewer pictures where they would take too long
     asking.answer(request, event)     # everything that the panel hears; others' is let go
     asking.drawn                      # (what was wanted, Decoded)
 """
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from hybridstudio import latents
@@ -21,7 +24,9 @@ from hybridstudio.gui.latentstate import How, Spot
 from hybridstudio.messages import Codes, Decode, Decoded, Done, Encoded, Event, Place
 from hybridstudio.runs import Run
 
+Places = npt.NDArray[np.intp]
 SOON = 16  # ms between two requests, about a frame of the screen
+AIM = 0.12  # seconds that the draft of a sheet may take
 RESTED = 140  # ms after which a hand counts as resting
 MOST_PLACED = 4000  # codes of seeds carried over to another space
 
@@ -44,6 +49,10 @@ class Asking(QObject):
         self._sent: Decode | None = None  # what is being drawn
         self._sent_for: Decode | None = None
         self._is_whole = True  # whether it is more than a draft
+        self._side = 0  # of the sheet that is wanted
+        self._cost = 0.0  # seconds of a picture's evaluation in a draft, as far as it is known
+        self._nearest: Places | None = None  # of a sheet's cells, among the drafted
+        self.count = 0  # pictures that the last draft drew
         self._soon = QTimer(self, interval=SOON, singleShot=True)
         self._soon.timeout.connect(self._next)
         self._rested = QTimer(self, interval=RESTED, singleShot=True)
@@ -54,9 +63,13 @@ class Asking(QObject):
         """Whether something is wanted that is not there yet."""
         return self._sent is not None or self._wanted is not None
 
-    def want(self, request: Decode, draft: int | None = None) -> None:
-        """Ask for codes' pictures; with `draft`, first for what so few evaluations make of them."""
-        self._wanted, self._draft = request, draft
+    def want(self, request: Decode, draft: int | None = None, side: int = 0) -> None:
+        """Ask for codes' pictures; with `draft`, first for what so few evaluations make of them.
+
+        Where they fill a sheet, `side` cells wide, and the draft of all would take too long, some
+        are drawn, spread evenly with the corners among them, and shown in their neighbours' cells.
+        """
+        self._wanted, self._draft, self._side = request, draft, side
         self._rested.start()
         if not self._soon.isActive():
             self._next()
@@ -75,8 +88,7 @@ class Asking(QObject):
         if self._sent is None or request is not self._sent:
             return False
         if isinstance(event, Decoded):
-            self.drawn.emit(self._sent_for, replace(
-                event, is_draft=event.is_draft or not self._is_whole))
+            self.drawn.emit(self._sent_for, event if self._is_whole else self._spread(event))
         elif isinstance(event, Done):
             if event.outcome == "stopped":  # by the user, or another page has the lane now
                 self.drop()
@@ -106,9 +118,40 @@ class Asking(QObject):
             return  # its draft is there; the whole comes when the hand rests
         else:
             self._is_whole = False
-            request = replace(wanted, nfe=self._draft)
+            request = self._drafted(wanted, self._draft)
         self._sent, self._sent_for = request, wanted
         self._send(request)
+
+    def _drafted(self, wanted: Decode, nfe: int) -> Decode:
+        """Return the request for a draft, of as many pictures as there is time for."""
+        self._nearest = None
+        affordable = math.isqrt(int(AIM / (self._cost * nfe))) if self._cost else self._side
+        if affordable >= self._side:
+            return replace(wanted, nfe=nfe)
+        places, self._nearest = thinned(self._side, max(2, affordable))
+        labels = tuple(wanted.labels[place] for place in places) if wanted.labels else ()
+        return replace(wanted, nfe=nfe, codes=wanted.codes[places], labels=labels)
+
+    def _spread(self, event: Decoded) -> Decoded:
+        """Return a draft with a picture for every cell, and learn what it cost."""
+        self.count = len(event.images)
+        if self.count and event.nfe:
+            cost = event.seconds / (self.count * event.nfe)
+            self._cost = (self._cost + cost) / 2 if self._cost else cost
+        images = event.images if self._nearest is None else event.images[self._nearest]
+        return replace(event, images=images, is_draft=True)
+
+
+def thinned(side: int, kept: int) -> tuple[Places, Places]:
+    """Return which cells of a square sheet stand for all, and the nearest of them to each cell.
+
+    `kept` of `side` in both directions, the outermost among them; the first are places in the
+    sheet (kept²), the second places among the first (side²).
+    """
+    lines = np.linspace(0, side - 1, kept).round().astype(np.intp)
+    near = np.abs(np.arange(side)[:, None] - lines).argmin(axis=1)
+    places = (lines[:, None] * side + lines).ravel()
+    return places, (near[:, None] * kept + near).ravel()
 
 
 class Coder(QObject):

@@ -214,11 +214,11 @@ class LatentPage(Panel):
 
     # --- asking -----------------------------------------------------------------------------------
 
-    def want(self, codes: Codes, labels: tuple[int, ...] = ()) -> None:
-        """Ask for pictures of codes as they are drawn now."""
+    def want(self, codes: Codes, labels: tuple[int, ...] = (), side: int = 0) -> None:
+        """Ask for pictures of codes as they are drawn now; `side` of a sheet that they fill."""
         if self.run_shown is not None:
             self.asking.want(self.how.decode(self.run_shown, codes, labels),
-                             draft_of(self.run_shown, self.how))
+                             draft_of(self.run_shown, self.how), side)
 
     def on_answer(self, request: object, event: Event) -> None:
         """Give an event to the part that asked."""

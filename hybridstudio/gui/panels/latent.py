@@ -193,7 +193,7 @@ class LatentPanel(LatentPage):
         codes = self.square.codes(space, spots)
         if space.is_normal:
             self.cell.meter.show_square(space, spots[:4], self.square.linear)
-        self.want(codes)
+        self.want(codes, side=self.square.side)
 
     def on_drawn(self, wanted: Decode, told: Decoded) -> None:
         """Show the sheet that was wanted last; of a cell its picture and norm too."""
@@ -202,8 +202,9 @@ class LatentPanel(LatentPage):
         if told.points is not None:
             self.plane.show_points(wanted.codes, told.points)
             return
-        draft = f"draft, {told.nfe} evaluations" if told.is_draft else ""
-        self.view.badge = draft
+        some = f", {self.asking.count} of {len(told.images)} pictures" if (
+            self.asking.count < len(told.images)) else ""
+        self.view.badge = f"draft, {told.nfe} evaluations{some}" if told.is_draft else ""
         self.view.set_images(told.images)
         self._show_cell()
         if not told.is_draft:
@@ -213,7 +214,7 @@ class LatentPanel(LatentPage):
         """Offer what can be done now."""
         has = self.view.images() is not None
         self.copy.setEnabled(self.is_ready and can_be_told(self.square, self.names))
-        self.export.setEnabled(self.is_ready and has)
+        self.export.setEnabled(self.is_ready and has and not self.view.badge)
 
     # --- changes ----------------------------------------------------------------------------------
 
