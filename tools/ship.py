@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from hybridstudio import __version__, config, runs
 from hybridstudio.commands import as_command, portable
@@ -23,7 +26,8 @@ from hybridstudio.engine import checkpoints
 from hybridstudio.engine.learner import build, parameters
 from hybridstudio.messages import Train
 
-CURVE_POINTS = 500  # of each curve that are kept
+CURVE_POINTS = 150  # of each curve that are kept
+DIGITS = 4  # of their values
 DATA_LICENCES = {
     "mnist": "CC BY-SA 3.0 (LeCun, Cortes, Burges)",
     "digits": "CC BY 4.0 (Alpaydin, Kaynak)",
@@ -46,7 +50,7 @@ def ship(run_path: Path, out: Path) -> None:
     shown = runs.previews(run_path)
     if shown:
         (out / "previews").mkdir()
-        shutil.copy(shown[-1][1], runs.preview_path(out, newest))
+        _copy_small(shown[-1][1], runs.preview_path(out, newest))
     _thin_curves(run_path, out)
     if told := scores_of(run, newest):
         runs.record_score(out, portable(told[-1], out.name))
@@ -103,12 +107,33 @@ def _unresolved(settings: config.RunConfig) -> config.RunConfig:
         settings, {"data.size": None, "data.channels": None, "data.classes": ()})
 
 
+def _copy_small(preview: Path, out: Path) -> None:
+    """Copy a preview with what it tells of itself, in one channel where all three are alike."""
+    with Image.open(preview) as sheet:
+        info = PngInfo()
+        for key, text in sheet.info.items():
+            info.add_itxt(key, str(text))
+        channels = sheet.convert("RGB").split()
+        is_grey = all(channel.tobytes() == channels[0].tobytes() for channel in channels[1:])
+        (channels[0] if is_grey else sheet).save(out, pnginfo=info, optimize=True)
+
+
 def _thin_curves(source: Path, out: Path) -> None:
     """Copy the curves, thinned: a model that ships needs their shape, not every point."""
     lines = (source / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     points = [line for line in lines if line.startswith('{"step"')]
-    thinned = points[::max(1, len(points) // CURVE_POINTS)]
-    (out / "metrics.jsonl").write_text("\n".join(thinned) + "\n", encoding="utf-8")
+    every = max(1, math.ceil(len(points) / CURVE_POINTS))
+    thinned = [rounded(json.loads(line)) for line in points[::-every][::-1]]  # with the last
+    (out / "metrics.jsonl").write_text(
+        "".join(json.dumps(point, separators=(",", ":")) + "\n" for point in thinned),
+        encoding="utf-8")
+
+
+def rounded(point: dict[str, Any]) -> dict[str, Any]:
+    """Return a point of the curves with fewer digits of its values."""
+    values = {name: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+              for name, value in point["values"].items()}
+    return {**point, "values": values}
 
 
 def main() -> None:
