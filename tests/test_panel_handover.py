@@ -5,7 +5,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 
-from hybridstudio import paths
+from hybridstudio import engine, paths
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import canned, handovers, theme
 from hybridstudio.gui.handovers import Handed
@@ -121,14 +121,47 @@ def test_a_sweep_is_scored_where_that_is_asked_for(drawn):
     follow(drawn)
     (request,) = [asked for asked in drawn.asked if isinstance(asked, Sweep)]
     assert [score.knobs["handover"] for score in request.scores] == [50, 500, 950]
+    assert drawn.scoring.isVisible()
+    assert drawn.sweep_button.text() == "Stop"
     for place in (2, 0, 1):  # by their place, in whatever order they come
         drawn.on_answer(request, Scored({"frechet": {"value": 3.0 + place}}, "x", "d", READY,
                                         None, place))
     assert [each.score for each in drawn.sweep] == [3.0, 4.0, 5.0]
     assert "Best: k = 50" in drawn.swept.words.text()
     assert "to the data" in drawn.swept.words.text()
+    drawn.on_answer(request, Done("finished"))
+    assert not drawn.scoring.isVisible()
+    assert drawn.k.value() == 50  # the best goes by the score now
+    drawn.swept.by_score.click()
+    assert "Best: k = 500" in drawn.swept.words.text()
     drawn.copy_command()
     assert "--sweep handover=50,500,950" in QGuiApplication.clipboard().text()
+
+
+def test_scores_that_were_given_up_reach_no_other_sweep(drawn):
+    drawn.scores.setChecked(True)
+    drawn.parts.setValue(3)
+    drawn.sweep_button.click()
+    follow(drawn)
+    (request,) = [asked for asked in drawn.asked if isinstance(asked, Sweep)]
+    drawn.sweep_button.click()
+    assert drawn.asked[-1] == Cancel()
+    assert not drawn.scoring.isVisible()
+    drawn.on_answer(request, Scored({"frechet": {"value": 1.0}}, "x", "d", READY, None, 0))
+    assert drawn.sweep[0].score is None
+
+
+def test_the_engines_own_scores_are_understood(drawn):
+    drawn.scores.setChecked(True)
+    drawn.sweep = [Handed(500, 2, 1.0), Handed(900, 2, 1.0)]
+    asked = drawn._scoring(drawn._run)
+    small = Sweep(tuple(replace(each, count=40, data="digits", device="cpu")
+                        for each in asked.scores))
+    drawn._scores = small
+    for event in engine.run(small):
+        drawn.on_answer(small, event)
+    assert all(each.score > 0 for each in drawn.sweep)
+    assert drawn.swept.by_score.isChecked()
 
 
 def test_a_point_of_the_plot_is_shown_when_it_is_clicked(drawn, qtbot):

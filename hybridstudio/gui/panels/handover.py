@@ -29,6 +29,7 @@ from hybridstudio.gui.card import Card
 from hybridstudio.gui.filmview import FilmView
 from hybridstudio.gui.handovers import Full, Handed
 from hybridstudio.gui.nothing import Nothing
+from hybridstudio.gui.scoringbar import ScoringBar
 from hybridstudio.gui.sliders import form, page, rows, slider, whole
 from hybridstudio.gui.sweepview import SweepView
 from hybridstudio.gui.theme import GRID
@@ -64,6 +65,7 @@ class HandoverPanel(Panel):
         self._full: Full | None = None
         self._full_of: Draw | None = None  # the drawing with k and evaluations left out
         self._plan: list[Draw] = []  # drawings that a sweep still has to do
+        self._scores: Sweep | None = None  # whose scores are awaited
         self.sweep: list[Handed] = []
         self.view, self.swept, self.notice = FilmView(), SweepView(), Card()
         self.nothing = Nothing(f"Open {READY}", "play")
@@ -79,6 +81,9 @@ class HandoverPanel(Panel):
 
     def _made_canvas(self) -> None:
         self.notice.hide()
+        self.scoring = ScoringBar()
+        self.scoring.hide()
+        self.scoring.cancelled.connect(self.sweep_or_stop)
         self.swept.chosen.connect(lambda handed: self.take(handed.k, handed.nfe))
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self.view)
@@ -93,6 +98,7 @@ class HandoverPanel(Panel):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.notice)
+        column.addWidget(self.scoring)
         column.addWidget(self._pages, 1)
         self.set_canvas(canvas)
 
@@ -171,10 +177,11 @@ class HandoverPanel(Panel):
 
     def _leave(self) -> None:
         """Give up what is still being drawn, and forget what was."""
-        if self._asked is not None or self._plan:
+        if self._asked is not None or self._is_sweeping():
             self.requested.emit(Cancel())
         self._ask.stop()
         self._asked, self._full, self._full_of, self._plan, self.sweep = None, None, None, [], []
+        self._scores = None
         self.view.show_frame(None)
         self.view.empty = "Drawing…"
         self.readout.setText(" ")
@@ -264,8 +271,8 @@ class HandoverPanel(Panel):
         """Draw at several k, one after the other; or stop doing so."""
         if not self._is_ready() or self._run is None:
             return
-        if self._plan:
-            self._plan = []
+        if self._is_sweeping():
+            self._plan, self._scores = [], None
             self.requested.emit(Cancel())
             self._show_sweep()
             return
@@ -292,10 +299,20 @@ class HandoverPanel(Panel):
         if self._plan:
             asked = self._plan[0]
             return self._do(self.request(handovers.asked(asked)[0], asked.nfe or 2))
-        if (found := handovers.best(self.sweep, scored=False)) is not None:
-            self.take(found.k, found.nfe)
+        self._go_to_best(scored=False)
         if self.scores.isChecked() and self._run is not None:
-            self.requested.emit(self._scoring(self._run))
+            self._scores = self._scoring(self._run)
+            self.scoring.begin([f"k = {each.k:,}, {each.nfe:,} evaluations"
+                                for each in self.sweep])
+            self._show_sweep()
+            self.requested.emit(self._scores)
+
+    def _go_to_best(self, scored: bool) -> None:
+        if (found := handovers.best(self.sweep, scored)) is not None:
+            self.take(found.k, found.nfe)
+
+    def _is_sweeping(self) -> bool:
+        return bool(self._plan) or self._scores is not None
 
     def _scoring(self, run: Run) -> Sweep:
         """Return what scores every hand-over of the sweep."""
@@ -308,16 +325,18 @@ class HandoverPanel(Panel):
         if self._run is not None and not handovers.compares(self._run):
             empty = "Its diffusion cannot be drawn beside it: sweep k with Score too."
         self.swept.show_sweep(self.sweep, empty)
-        self.sweep_button.setText("Stop" if self._plan else "Sweep k")
+        self.scoring.setVisible(self._scores is not None)
+        self.sweep_button.setText("Stop" if self._is_sweeping() else "Sweep k")
 
     # --- events -----------------------------------------------------------------------------------
 
     def on_answer(self, request: object, event: Event) -> None:
         """Take what a drawing or a sweep of scores tells; what was given up is not listened to."""
-        if isinstance(request, Sweep) and isinstance(event, Scored):
-            self._take_score(event)
-        elif isinstance(event, Notice):
+        if isinstance(event, Notice):
             self.notice.tell(event)
+        elif isinstance(request, Sweep):
+            if request == self._scores:
+                self._take_score(event)
         elif isinstance(request, Draw) and request == self._asked:
             if isinstance(event, Frame):
                 self._frames.append(event)
@@ -341,18 +360,25 @@ class HandoverPanel(Panel):
         if self._plan:
             self._swept(handed)
 
-    def _take_score(self, told: Scored) -> None:
-        """Give a score to the hand-over that it is of."""
-        value = told.scores.get("frechet", {}).get("value")
-        if told.place is not None and told.place < len(self.sweep) and value is not None:
-            self.sweep[told.place] = replace(self.sweep[told.place], score=float(value))
-            self._show_sweep()
+    def _take_score(self, event: Event) -> None:
+        """Give a score to the hand-over that it is of; after the last, go to the best."""
+        self.scoring.on_event(event)
+        if isinstance(event, Scored) and event.place is not None and "frechet" in event.scores:
+            value = float(event.scores["frechet"]["value"])
+            self.sweep[event.place] = replace(self.sweep[event.place], score=value)
+        elif isinstance(event, Done):
+            self._scores = None
+            if event.outcome == "finished":
+                self._go_to_best(scored=True)
+        else:
+            return
+        self._show_sweep()
 
     def show_error(self, error: StudioError | None) -> None:
         """Tell an error; the drawing or the sweep is over."""
         super().show_error(error)
         if error is not None:
-            self._asked, self._plan = None, []
+            self._asked, self._plan, self._scores = None, [], None
             self._show_sweep()
 
     def showEvent(self, event: QShowEvent) -> None:
