@@ -58,6 +58,21 @@ def test_what_is_known_is_not_scored_again_unless_asked():
     assert of(Done, told(Sweep((narrower,))))[0].result["known"] == 1
 
 
+@pytest.mark.parametrize("changed", ["features", "data"])
+def test_what_was_measured_by_other_features_or_data_of_that_name_is_measured_anew(changed):
+    way = asked(nfe=5, seed=11)
+    told(way)
+    file = paths.runs() / "scores.jsonl"  # of models that ship
+    record = json.loads(file.read_text().splitlines()[-1])
+    if changed == "features":
+        record["features"]["sha256"] = "0" * 64
+    else:
+        record["data_sha256"] = "0" * 64
+    file.write_text(json.dumps(record) + "\n")
+    assert of(Done, told(Sweep((way,))))[0].result["known"] == 0
+    assert of(Done, told(Sweep((way,))))[0].result["known"] == 1
+
+
 def test_one_that_fails_is_a_notice_and_the_others_go_on():
     events = told(Sweep((asked(nfe=2), asked(nfe=10**6), asked(nfe=3))))
     assert [event.place for event in of(Scored, events)] == [0, 2]

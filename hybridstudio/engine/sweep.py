@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, suppress
 from typing import Any, cast
 
 import torch
@@ -13,12 +13,15 @@ import torch
 from hybridstudio import runs
 from hybridstudio.commands import repeated
 from hybridstudio.engine import runtime
+from hybridstudio.engine.against import lens_of, opened
 from hybridstudio.engine.figures import METRICS, wanted
+from hybridstudio.engine.given import given
 from hybridstudio.engine.score import check, score
 from hybridstudio.errors import StudioError, UsageError, translate
 from hybridstudio.messages import Done, Event, Notice, Progress, Score, Scored, Started, Sweep
 
 SAME_MACHINE = ("processor", "cores", "device")
+Measure = tuple[str, str]  # sha256 of the features and of the data
 
 
 def sweep(request: Sweep) -> Iterator[Event]:
@@ -36,8 +39,11 @@ def sweep(request: Sweep) -> Iterator[Event]:
     results: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
     todo: list[tuple[int, Score]] = []
+    measures: dict[tuple[Any, ...], Measure | None] = {}
     for place, each in enumerate(request.scores):
         known = None if request.again else _known(each)
+        if known is not None and not (yield from _holds(each, known, measures)):
+            known = None
         if known is None:
             todo.append((place, each))
         else:
@@ -133,6 +139,25 @@ def _words(request: Score) -> str:
 
 
 # --- what is known already ------------------------------------------------------------------------
+
+
+def _holds(request: Score, known: Mapping[str, Any],
+           measures: dict[tuple[Any, ...], Measure | None],
+           ) -> Generator[Progress | Notice, None, bool]:
+    """Return whether the features and the data of a record are still what their names mean.
+
+    A record of data that cannot be opened now is believed.
+    """
+    key = (request.source, request.data, request.data_root, request.features, request.split)
+    if key not in measures:
+        measures[key] = None
+        on = runtime.device(request.device)
+        with suppress(StudioError):
+            dataset, _ = yield from opened(request, given(request, on).config)
+            lens = yield from lens_of(request, dataset, on)
+            measures[key] = lens.sha256, dataset.fingerprint
+    theirs = known.get("features", {}).get("sha256"), known.get("data_sha256")
+    return measures[key] in (None, theirs)
 
 
 def _known(request: Score) -> dict[str, Any] | None:
