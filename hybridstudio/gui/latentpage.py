@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer, QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import (
     QDesktopServices,
     QDragEnterEvent,
@@ -17,33 +19,41 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
-from hybridstudio import paths, pictures, points_kept, runs
+from hybridstudio import pictures, points_kept, runs
 from hybridstudio.config.models.base import Space
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import theme
 from hybridstudio.gui.anatomy import Panel
 from hybridstudio.gui.card import Card
+from hybridstudio.gui.checkpointwatch import CheckpointWatch
 from hybridstudio.gui.classmix import ClassMix
 from hybridstudio.gui.drawing import classes
 from hybridstudio.gui.howform import HowForm
 from hybridstudio.gui.latentasking import Asking, Coder
-from hybridstudio.gui.latentstate import How, draft_of, single_label, space_of, spaces_of
+from hybridstudio.gui.latentstate import (
+    How,
+    able_runs,
+    draft_of,
+    single_label,
+    space_of,
+    spaces_of,
+)
 from hybridstudio.gui.nospace import NoSpace
 from hybridstudio.gui.ownpicture import OwnPicture
 from hybridstudio.gui.startpicture import dropped_picture
-from hybridstudio.gui.theme import GRID
+from hybridstudio.gui.undoing import History
 from hybridstudio.gui.wishes import Cancel, Open
 from hybridstudio.messages import Codes, Decode, Decoded, Encode, Encoded, Event, Images, Notice
 from hybridstudio.points_kept import Kept
 from hybridstudio.runs import Run
-
-FOLLOW_EVERY = 1500  # ms between looks for a new checkpoint of a run that trains
 
 
 class LatentPage(Panel):
     """A view of one run's latent space; `begin` and `refresh` are what a view fills in."""
 
     TITLE = "Latent"
+
+    history: History[tuple[Any, How]]  # of what the view shows, and how it is drawn
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +67,9 @@ class LatentPage(Panel):
         self.coder = Coder(self.requested.emit, self)
         self.coder.known.connect(self.refresh)
         self.form, self.mix = HowForm(), ClassMix()
+        self.form.changed.connect(self.with_how)
+        self.mix.changed.connect(lambda mix, field: self.with_how(
+            replace(self.how, mix=mix), field))
         self.own = OwnPicture()
         self.own.given.connect(self._encode)
         self.own.found.connect(self._found)
@@ -79,8 +92,8 @@ class LatentPage(Panel):
         column.addWidget(self.notice)
         column.addWidget(self._stack, 1)
         self.set_canvas(canvas)
-        self._following = QTimer(self, interval=FOLLOW_EVERY)
-        self._following.timeout.connect(self._follow)
+        self._following = CheckpointWatch(self)
+        self._following.changed.connect(lambda: self.show_run(self._path))
         for key, slot in ((QKeySequence.StandardKey.Undo, self.undo),
                           (QKeySequence.StandardKey.Redo, self.redo)):
             QShortcut(QKeySequence(key), self, slot,
@@ -100,11 +113,8 @@ class LatentPage(Panel):
     def show_state(self) -> None:
         """Show whether something is being drawn."""
 
-    def undo(self) -> None:
-        """Go back one change."""
-
-    def redo(self) -> None:
-        """Take back the last undo."""
+    def _show(self) -> None:
+        """Show what is set in all widgets, without telling."""
 
     # --- the run ----------------------------------------------------------------------------------
 
@@ -150,7 +160,7 @@ class LatentPage(Panel):
             self.show_points()
             self.refresh()
         self.show_state()
-        self._watch()
+        self._following.watch(run)
 
     def _show_how(self, run: Run) -> None:
         self.form.show_run(run, self.how)
@@ -185,32 +195,48 @@ class LatentPage(Panel):
     def showEvent(self, event: QShowEvent) -> None:
         """Follow a run that trains while it is looked at."""
         super().showEvent(event)
-        self._watch()
+        self._following.watch(self.run_shown)
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Follow nothing unseen."""
         super().hideEvent(event)
         self._following.stop()
 
-    def _watch(self) -> None:
-        run = self.run_shown
-        trains = run is not None and run.state == "training"
-        if trains and self.isVisible():
-            self._following.start()
-        else:
-            self._following.stop()
+    # --- changes ----------------------------------------------------------------------------------
 
-    def _follow(self) -> None:
-        """Draw anew where there is a new checkpoint."""
-        before = self.run_shown
-        if before is None or self._path is None:
-            return
-        try:
-            now = runs.read(self._path)
-        except StudioError:
-            return
-        if (now.checkpoints, now.state) != (before.checkpoints, before.state):
-            self.show_run(self._path)
+    def _take(self, thing: Any, field: str = "") -> None:
+        """Make what a view shows the present thing, and draw it."""
+        if self.history.take((thing, self.how), field):
+            self._show()
+            self.refresh()
+
+    def with_how(self, how: How, field: str) -> None:
+        """Draw in another way; a space of its own begins anew."""
+        run, is_other_space = self.run_shown, how.space != self.how.space
+        if not is_other_space:
+            self.history.take((self.history.state[0], how), field)
+        self.how = how
+        if run is not None:
+            if is_other_space and (space := self.space) is not None:
+                self.begin(run, space)
+                self.show_points()
+            self.refresh()
+        self._show()
+
+    def undo(self) -> None:
+        """Go back one change."""
+        if self.history.undo():
+            self._went()
+
+    def redo(self) -> None:
+        """Take back the last undo."""
+        if self.history.redo():
+            self._went()
+
+    def _went(self) -> None:
+        self.how = self.history.state[1]
+        self._show()
+        self.refresh()
 
     # --- asking -----------------------------------------------------------------------------------
 
@@ -352,33 +378,3 @@ class LatentPage(Panel):
         self.notice.tell(Notice(f"Saved {path.name}", f"in {path.parent}"), (
             "Open folder", lambda: QDesktopServices.openUrl(
                 QUrl.fromLocalFile(str(path.parent)))))
-
-    def with_how(self, how: How, field: str) -> None:
-        """Draw in another way; a space of its own begins anew."""
-        run, is_other_space = self.run_shown, how.space != self.how.space
-        self.how = how
-        if run is None:
-            return
-        if is_other_space and (space := self.space) is not None:
-            self.begin(run, space)
-            self.show_points()
-        self.refresh()
-
-
-def titled(words: str, *widgets: QWidget) -> QWidget:
-    """Put widgets below a heading, as a part of an inspector."""
-    part = QWidget()
-    column = QVBoxLayout(part)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(GRID // 2)
-    column.addWidget(theme.say(QLabel(words), "heading"))
-    for widget in widgets:
-        column.addWidget(widget)
-    return part
-
-
-def able_runs() -> tuple[Run, ...]:
-    """Return the models that ship and have a latent space of pictures, then those of points."""
-    able = [run for run in runs.listing(paths.checkpoints())
-            if run.state != "broken" and spaces_of(run) and run.checkpoints]
-    return tuple(sorted(able, key=lambda run: run.config.shape.is_points))

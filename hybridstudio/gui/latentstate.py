@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hybridstudio import latents
+from hybridstudio import latents, paths, runs
 from hybridstudio.config import Knob
 from hybridstudio.config.models.base import Space
 from hybridstudio.gui.drawing import classes, fitted
@@ -210,6 +210,13 @@ def spaces_of(run: Run) -> tuple[Space, ...]:
     """Return the latent spaces of a run; () where it has none."""
     shape = run.config.data.shape
     return run.config.model.spaces(shape) if shape is not None else ()
+
+
+def able_runs() -> tuple[Run, ...]:
+    """Return the models that ship and have a latent space of pictures, then those of points."""
+    able = [run for run in runs.listing(paths.checkpoints())
+            if run.state != "broken" and spaces_of(run) and run.checkpoints]
+    return tuple(sorted(able, key=lambda run: run.config.shape.is_points))
 
 
 def space_of(run: Run, how: How) -> Space | None:

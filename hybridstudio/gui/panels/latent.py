@@ -111,9 +111,6 @@ class LatentPanel(LatentPage):
         self.sliders.wanted.connect(self._find)
         self.sliders.named.connect(self._keep_direction)
         self.sliders.forgotten.connect(self._forget_direction)
-        self.mix.changed.connect(lambda mix, field: self.with_how(
-            replace(self.how, mix=mix), field))
-        self.form.changed.connect(self.with_how)
         parts.styled.connect(lambda style, begins: self._take(
             replace(self.square, style=style, begins=begins), "style"))
         self.cell.kept.connect(self._keep_cell)
@@ -217,34 +214,6 @@ class LatentPanel(LatentPage):
         self.export.setEnabled(self.is_ready and has and not self.view.badge)
 
     # --- changes ----------------------------------------------------------------------------------
-
-    def _take(self, square: Square, field: str = "") -> None:
-        """Make a square the present one, and draw it."""
-        if self.history.take((square, self.how), field):
-            self._show()
-            self.refresh()
-
-    def with_how(self, how: How, field: str) -> None:
-        """Draw in another way; a space of its own begins anew."""
-        if how.space == self.how.space:
-            self.history.take((self.square, how), field)
-        super().with_how(how, field)
-        self._show()
-
-    def undo(self) -> None:
-        """Go back one change."""
-        if self.history.undo():
-            self._went()
-
-    def redo(self) -> None:
-        """Take back the last undo."""
-        if self.history.redo():
-            self._went()
-
-    def _went(self) -> None:
-        self.how = self.history.state[1]
-        self._show()
-        self.refresh()
 
     def roll(self) -> None:
         """Take other seeds for all corners."""

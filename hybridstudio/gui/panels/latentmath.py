@@ -128,9 +128,6 @@ class LatentMathPanel(LatentPage):
             tag.pictured.connect(self.own.ask)
         self.kinds.idClicked.connect(lambda place: self._take(
             replace(self.sum, kind=("analogy", "classes")[place])))
-        self.mix.changed.connect(lambda mix, field: self.with_how(
-            replace(self.how, mix=mix), field))
-        self.form.changed.connect(self.with_how)
         self.list.used.connect(lambda spot, use: self._take(
             replace(self.sum, **{use[-1].lower(): spot})))
         self.list.forgotten.connect(self.forget)
@@ -228,11 +225,6 @@ class LatentMathPanel(LatentPage):
 
     # --- changes ----------------------------------------------------------------------------------
 
-    def _take(self, told: Sum, field: str = "") -> None:
-        if self.history.take((told, self.how), field):
-            self._show()
-            self.refresh()
-
     def roll(self) -> None:
         """Take other seeds."""
         for tag in self.tags.values():
@@ -242,28 +234,6 @@ class LatentMathPanel(LatentPage):
     def place_found(self, point: Kept) -> None:
         """Add the difference to a picture that was found."""
         self._take(replace(self.sum, c=Spot.kept(point)))
-
-    def with_how(self, how: How, field: str) -> None:
-        """Draw in another way; a space of its own begins anew."""
-        if how.space == self.how.space:
-            self.history.take((self.sum, how), field)
-        super().with_how(how, field)
-        self._show()
-
-    def undo(self) -> None:
-        """Go back one change."""
-        if self.history.undo():
-            self._went()
-
-    def redo(self) -> None:
-        """Take back the last undo."""
-        if self.history.redo():
-            self._went()
-
-    def _went(self) -> None:
-        self.how = self.history.state[1]
-        self._show()
-        self.refresh()
 
     def _material(self) -> dict[str, Any]:
         run = self.run_shown

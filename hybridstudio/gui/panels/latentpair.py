@@ -19,8 +19,16 @@ from hybridstudio.gui.anatomy import alone
 from hybridstudio.gui.cellview import CORNERS
 from hybridstudio.gui.flow import Flow
 from hybridstudio.gui.latentasking import Coder
-from hybridstudio.gui.latentpage import LatentPage, able_runs
-from hybridstudio.gui.latentstate import How, Spot, Square, draft_of, space_of, spaces_of
+from hybridstudio.gui.latentpage import LatentPage
+from hybridstudio.gui.latentstate import (
+    How,
+    Spot,
+    Square,
+    able_runs,
+    draft_of,
+    space_of,
+    spaces_of,
+)
 from hybridstudio.gui.latenttold import settings_of
 from hybridstudio.gui.otherrun import OtherRun
 from hybridstudio.gui.sheetexport import SheetExport
@@ -49,7 +57,7 @@ class LatentPairPanel(LatentPage):
         for unused in (self.form, self.mix, self.own, self.readout):  # the page's, for its end
             unused.setParent(self)
             unused.hide()
-        self.history: History[Square] = History(Square(side=6))
+        self.history: History[tuple[Square, How]] = History((Square(side=6), How()))
         self.coders = (self.coder, Coder(self.requested.emit, self))
         self.coders[1].known.connect(self.refresh)
         self.sides = (OtherRun("Left"), OtherRun("Right"))
@@ -124,7 +132,7 @@ class LatentPairPanel(LatentPage):
     @property
     def square(self) -> Square:
         """The grid on both sides."""
-        return self.history.state
+        return self.history.state[0]
 
     def begin(self, run: Run, space: Space) -> None:
         """Show another run on the left, and what is most like it on the right."""
@@ -143,6 +151,7 @@ class LatentPairPanel(LatentPage):
         else:
             other = next(iter([*alike, *(o for o in able if o.path != run.path)]), run)
             self.sides[1].offer([*first, *able], other.path, None)
+        self.history.begin((self.square, self.how))
         for view in self.views:
             view.set_images(None)
             view.empty = "Points of the plane are shown in the view Grid." \
@@ -215,11 +224,6 @@ class LatentPairPanel(LatentPage):
 
     # --- changes ----------------------------------------------------------------------------------
 
-    def _take(self, square: Square, field: str = "") -> None:
-        if self.history.take(square, field):
-            self._show()
-            self.refresh()
-
     def _level(self, level: int) -> None:
         if level >= 0:
             self._take(replace(self.square, windows=self.square.windows[:level]))
@@ -239,18 +243,6 @@ class LatentPairPanel(LatentPage):
         """Take other seeds for all corners."""
         seeds = random.SystemRandom().sample(range(100_000), 4)
         self._take(replace(self.square, corners=tuple(map(Spot, seeds)), windows=()))
-
-    def undo(self) -> None:
-        """Go back one change."""
-        if self.history.undo():
-            self._show()
-            self.refresh()
-
-    def redo(self) -> None:
-        """Take back the last undo."""
-        if self.history.redo():
-            self._show()
-            self.refresh()
 
     def show_run(self, path: Path | None) -> None:
         """Show a run on the left."""

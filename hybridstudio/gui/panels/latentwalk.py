@@ -102,9 +102,6 @@ class LatentWalkPanel(LatentPage):
             lambda stops: self._take(replace(self.walk, stops=stops)))
         self.strip.chosen.connect(lambda stop: self._go(self.walk.frame_of(stop)))
         self.walk_form.changed.connect(self._take)
-        self.mix.changed.connect(lambda mix, field: self.with_how(
-            replace(self.how, mix=mix), field))
-        self.form.changed.connect(self.with_how)
         self.bar.moved.connect(self._show_frame)
         self.list.used.connect(self._add)
         self.list.forgotten.connect(self.forget)
@@ -220,11 +217,6 @@ class LatentWalkPanel(LatentPage):
 
     # --- changes ----------------------------------------------------------------------------------
 
-    def _take(self, walk: Walk, field: str = "") -> None:
-        if self.history.take((walk, self.how), field):
-            self._show()
-            self.refresh()
-
     def _add(self, spot: Spot, _use: str) -> None:
         self.how = with_label(self.how, spot.label)
         self.strip.insert(spot)
@@ -232,28 +224,6 @@ class LatentWalkPanel(LatentPage):
     def place_found(self, point: Kept) -> None:
         """Go through a point that was found."""
         self._add(Spot.kept(point), "")
-
-    def with_how(self, how: How, field: str) -> None:
-        """Draw in another way; a space of its own begins anew."""
-        if how.space == self.how.space:
-            self.history.take((self.walk, how), field)
-        super().with_how(how, field)
-        self._show()
-
-    def undo(self) -> None:
-        """Go back one change."""
-        if self.history.undo():
-            self._went()
-
-    def redo(self) -> None:
-        """Take back the last undo."""
-        if self.history.redo():
-            self._went()
-
-    def _went(self) -> None:
-        self.how = self.history.state[1]
-        self._show()
-        self.refresh()
 
     def _go(self, frame: int) -> None:
         self.bar.stop()
