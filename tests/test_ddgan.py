@@ -269,7 +269,7 @@ class TestDrawing:
 
     def test_the_scale_of_z_changes_the_picture(self) -> None:
         one = learner().family
-        knob, = one.config.knobs()  # type: ignore[union-attr, operator]
+        knob = one.config.knobs()[0]  # type: ignore[union-attr, operator]
         assert not torch.allclose(drawn(one, plan(knobs={knob.name: 0.0})),
                                   drawn(one, plan(knobs={knob.name: 2.0})))
         torch.testing.assert_close(drawn(one, plan(knobs={knob.name: knob.default})),

@@ -109,6 +109,30 @@ def test_known_pixels_stay_exactly(name: str, nfe: int) -> None:
     assert [frame.step for frame in frames] == list(range(len(frames)))
 
 
+def test_a_denoising_gan_completes_a_picture_in_its_few_steps() -> None:
+    image, mask = digit(), np.ones((28, 28), bool)
+    mask[14:] = False
+    drawn = []
+    for seed in (0, 1):
+        events = list(engine.run(Draw(
+            paths.checkpoints() / "ddgan-mnist", 2, image=image, mask=mask, seed=seed,
+            knobs={"resample": 3, "jump": 2}, device="cpu")))
+        frames = [event for event in events if isinstance(event, Frame)]
+        done = events[-1]
+        assert isinstance(done, Done)
+        assert done.images is not None
+        assert (done.images[:, mask] == image[mask]).all()
+        assert [frame.t for frame in frames] == [4, 3, 4, 3, 4, 3, 2, 1, 2, 1, 2, 1, 0]
+        assert done.result["nfe"] == frames[-1].nfe == 12
+        # What is known is at the level of the rest all the way, not only at the end.
+        upper = [np.abs(frame.x_t[:, :14].astype(float) - 127.5).mean() for frame in frames[:-1]]
+        lower = [np.abs(frame.x_t[:, 14:].astype(float) - 127.5).mean() for frame in frames[:-1]]
+        assert np.allclose(upper, lower, rtol=0.25)
+        drawn.append(done.images)
+    assert not (drawn[0][:, ~mask] == drawn[1][:, ~mask]).all()
+    assert not (drawn[0][0] == drawn[0][1]).all()
+
+
 def test_an_inversion_comes_back_within_its_error() -> None:
     events = list(engine.run(Draw(paths.checkpoints() / "ddpm-mnist", 1, nfe=40, image=digit(),
                                   invert=True, label=3, device="cpu")))

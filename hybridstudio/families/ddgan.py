@@ -7,18 +7,21 @@ discriminator may compare the predicted x_0 with real pictures, as report 001 pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hybridstudio.config import DdganConfig, RunConfig
+from hybridstudio.config.models.ddgan import JUMP, RESAMPLED
+from hybridstudio.diffusion.inpainting import begun, repaint
 from hybridstudio.diffusion.noise import Randomness, normal, streams
-from hybridstudio.diffusion.samplers import Moment
+from hybridstudio.diffusion.samplers import Moment, Options, Prediction, levels_of
 from hybridstudio.diffusion.schedule import Schedule
 from hybridstudio.families.adversarial import LOSSES, Discriminate, r1, told
-from hybridstudio.families.coarse import Coarse, Pool, begin_as, drawn_in_full
+from hybridstudio.families.coarse import Coarse, Pool, begin_as, drawn_in_full, known_of
 from hybridstudio.families.contract import (
     Batch,
     DrawPlan,
@@ -271,19 +274,26 @@ class DDGAN(Family):
     # --- drawing ------------------------------------------------------------------------------
 
     def draw(self, plan: DrawPlan, noise: Randomness) -> Iterator[Moment]:
-        """Draw pictures from noise, or from a picture noised to the plan's `from_step`."""
+        """Draw pictures from noise, or from a picture noised to the plan's `from_step`.
+
+        With a mask the known part of the picture stays, and the rest is drawn to go with it.
+        """
         device = next(self.generator.parameters()).device
         rows = streams(noise, plan.count)
         x = normal(rows, plan.shape, device)
         steps = len(self.schedule)
         if plan.image is not None:
             steps = plan.from_step or steps
+        if plan.image is not None and plan.mask is None:
             t = torch.full((plan.count,), steps - 1, device=device)
             x = self.schedule.q_sample(plan.image.to(device).expand_as(x), t, x)
         labels = plan.labels
         if labels is None and self.classes:
             labels = torch.stack([torch.randint(self.classes, (), generator=row) for row in rows])
         labels = None if labels is None else labels.to(device)
+        if plan.mask is not None:
+            yield from self._completed(plan, x, rows, labels, steps)
+            return
 
         scale, given = plan.knobs.get("z_scale", 1.0), None
         if plan.start is not None:
@@ -299,6 +309,30 @@ class DDGAN(Family):
             fresh = normal(rows, plan.shape, device) if row else torch.zeros_like(x)
             x = self.posterior(x0, x, t, fresh)
         yield Moment(steps, steps, 0, x, x, None, steps, 1.0)
+
+    def _completed(self, plan: DrawPlan, x: Tensor, rows: Sequence[torch.Generator],
+                   labels: Tensor | None, steps: int) -> Iterator[Moment]:
+        """Draw what a mask leaves open as RePaint does, every visit of a step with a z of its own.
+
+        Lugmayr 2022, algorithm 1, whose step from x_t to x_{t-1} is Xiao 2021, equation 5.
+        """
+        scale, z = plan.knobs.get("z_scale", 1.0), x
+
+        def predict(x_t: Tensor, t: Tensor) -> Prediction:
+            nonlocal z
+            z = normal(rows, (self.config.latent,), x_t.device)
+            x0 = self.predict(x_t, t, labels, scale * z)
+            return Prediction(x0, self.schedule.eps_from_x0(x_t, t, x0))
+
+        known = known_of(plan, x, rows)
+        assert known is not None
+        timesteps = range(steps - 1, -1, -1)
+        x = begun(x, known, levels_of(self.schedule, timesteps)[0],
+                  is_noised=plan.from_step is not None)
+        for moment in repaint("ancestral", predict, x, self.schedule, timesteps, rows,
+                              Options(clip_x0=False), known, round(plan.knobs.get("jump", JUMP)),
+                              round(plan.knobs.get("resample", RESAMPLED))):
+            yield replace(moment, z=z) if moment.t else moment
 
     def draw_codes(self, codes: Tensor, plan: DrawPlan, space: str) -> Iterator[Moment]:
         """Draw from x_T, the z of every step and the noise between steps, all parts of the code."""

@@ -21,6 +21,8 @@ from hybridstudio.config.models.ddpm import DdpmConfig
 from hybridstudio.config.train import TrainConfig
 from hybridstudio.errors import Problem
 
+RESAMPLED, JUMP = 4, 2  # of completing a picture: how often, and how many steps at a time
+
 
 class DdganConfig(ModelSection):
     """A Denoising Diffusion GAN: a few large denoising steps, each drawn by a GAN (Xiao 2021)."""
@@ -29,6 +31,7 @@ class DdganConfig(ModelSection):
     networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator")
     samplers: ClassVar[tuple[str, ...]] = ("posterior",)
     adversarial: ClassVar[bool] = True
+    inpaints: ClassVar[bool] = True
     family: Literal["ddgan"] = field("ddgan", "The family of the model.")
     timesteps: Literal[1, 2, 4, 8] = field(
         4, "Number of noise levels T; 1 is a GAN that draws from noise in one pass.", unit="steps")
@@ -112,9 +115,15 @@ class DdganConfig(ModelSection):
         return ("model.teacher.",)
 
     def knobs(self) -> tuple[Knob, ...]:
-        """Offer how far z reaches."""
-        return (Knob("z_scale", "Scale of z",
-                     "How far z reaches; at 0 all comes from the noisy picture.", 1.0, 0.0, 2.0),)
+        """Offer how far z reaches, and how often a completed picture goes back (Lugmayr 2022)."""
+        return (
+            Knob("z_scale", "Scale of z",
+                 "How far z reaches; at 0 all comes from the noisy picture.", 1.0, 0.0, 2.0),
+            Knob("resample", "Resampling", "How often each step is walked where a picture is "
+                 "completed; all take an evaluation each time", RESAMPLED, 1, 20, 1, whole=True,
+                 needs="mask"),
+            Knob("jump", "Jump length", "Steps that completing a picture goes back each time",
+                 JUMP, 1, 8, 1, whole=True, needs="mask"))
 
     def spaces(self, shape: Shape) -> tuple[Space, ...]:
         """The noise x_T, the z of every step and the noise between steps, in the order of use."""
