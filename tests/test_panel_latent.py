@@ -236,7 +236,7 @@ def test_the_command_and_a_file_tell_the_same_square(shown, tmp_path):
     assert "--grid 5" in words
     settle(shown)
     settings = shown._material()["settings"]
-    assert square_told(settings) == Square(side=5, linear=True)
+    assert square_told(settings, shown.run_shown) == Square(side=5, linear=True)
     shown.bar.reset.emit()
     shown.restore(settings)
     assert shown.square.side == 5

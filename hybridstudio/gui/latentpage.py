@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import (
-    QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
     QHideEvent,
-    QKeySequence,
-    QShortcut,
     QShowEvent,
 )
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
@@ -41,7 +35,6 @@ from hybridstudio.gui.latentstate import (
 from hybridstudio.gui.nospace import NoSpace
 from hybridstudio.gui.ownpicture import OwnPicture
 from hybridstudio.gui.startpicture import dropped_picture
-from hybridstudio.gui.undoing import History
 from hybridstudio.gui.wishes import Cancel, Open
 from hybridstudio.messages import Codes, Decode, Decoded, Encode, Encoded, Event, Images, Notice
 from hybridstudio.points_kept import Kept
@@ -52,8 +45,6 @@ class LatentPage(Panel):
     """A view of one run's latent space; `begin` and `refresh` are what a view fills in."""
 
     TITLE = "Latent"
-
-    history: History[tuple[Any, How]]  # of what the view shows, and how it is drawn
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,9 +58,6 @@ class LatentPage(Panel):
         self.coder = Coder(self.requested.emit, self)
         self.coder.known.connect(self.refresh)
         self.form, self.mix = HowForm(), ClassMix()
-        self.form.changed.connect(self.with_how)
-        self.mix.changed.connect(lambda mix, field: self.with_how(
-            replace(self.how, mix=mix), field))
         self.own = OwnPicture()
         self.own.given.connect(self._encode)
         self.own.found.connect(self._found)
@@ -94,10 +82,6 @@ class LatentPage(Panel):
         self.set_canvas(canvas)
         self._following = CheckpointWatch(self)
         self._following.changed.connect(lambda: self.show_run(self._path))
-        for key, slot in ((QKeySequence.StandardKey.Undo, self.undo),
-                          (QKeySequence.StandardKey.Redo, self.redo)):
-            QShortcut(QKeySequence(key), self, slot,
-                      context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
 
     # --- what a view fills in ---------------------------------------------------------------------
 
@@ -112,9 +96,6 @@ class LatentPage(Panel):
 
     def show_state(self) -> None:
         """Show whether something is being drawn."""
-
-    def _show(self) -> None:
-        """Show what is set in all widgets, without telling."""
 
     # --- the run ----------------------------------------------------------------------------------
 
@@ -201,42 +182,6 @@ class LatentPage(Panel):
         """Follow nothing unseen."""
         super().hideEvent(event)
         self._following.stop()
-
-    # --- changes ----------------------------------------------------------------------------------
-
-    def _take(self, thing: Any, field: str = "") -> None:
-        """Make what a view shows the present thing, and draw it."""
-        if self.history.take((thing, self.how), field):
-            self._show()
-            self.refresh()
-
-    def with_how(self, how: How, field: str) -> None:
-        """Draw in another way; a space of its own begins anew."""
-        run, is_other_space = self.run_shown, how.space != self.how.space
-        if not is_other_space:
-            self.history.take((self.history.state[0], how), field)
-        self.how = how
-        if run is not None:
-            if is_other_space and (space := self.space) is not None:
-                self.begin(run, space)
-                self.show_points()
-            self.refresh()
-        self._show()
-
-    def undo(self) -> None:
-        """Go back one change."""
-        if self.history.undo():
-            self._went()
-
-    def redo(self) -> None:
-        """Take back the last undo."""
-        if self.history.redo():
-            self._went()
-
-    def _went(self) -> None:
-        self.how = self.history.state[1]
-        self._show()
-        self.refresh()
 
     # --- asking -----------------------------------------------------------------------------------
 
@@ -370,11 +315,3 @@ class LatentPage(Panel):
         """Find the code of the picture that was dropped."""
         if path := dropped_picture(event):
             self.start_from(path)
-
-    # --- files ------------------------------------------------------------------------------------
-
-    def on_written(self, path: Path) -> None:
-        """Tell that a file was written, and offer its folder."""
-        self.notice.tell(Notice(f"Saved {path.name}", f"in {path.parent}"), (
-            "Open folder", lambda: QDesktopServices.openUrl(
-                QUrl.fromLocalFile(str(path.parent)))))

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from hybridstudio import commands
-from hybridstudio.gui.latentstate import SIDES, WHOLE, Direction, How, Spot, Square, told
+from hybridstudio import commands, points_kept
+from hybridstudio.gui.latentstate import (
+    SIDES,
+    WHOLE,
+    Direction,
+    Edits,
+    How,
+    Spot,
+    Square,
+    told,
+)
 from hybridstudio.gui.walkform import Walk
 from hybridstudio.runs import Run
 
+_NUMBERS = re.compile(r"[\d\s]+(-[\d\s]+\+[\d\s]+)?")  # a seed, or A-B+C of three
 
-def settings_of(run: Run, square: Square, how: How) -> dict[str, Any]:
-    """Return what a picture's file carries of a grid; corners that no seed stands for are left."""
+
+def settings_of(run: Run, square: Square, how: How, names: Collection[str] = ()) -> dict[str, Any]:
+    """Return what a picture's file carries of a grid; corners that have no name are left out."""
     said = told(run, how)
-    if all(spot.is_seed for spot in square.corners):
-        said["corners"] = ",".join(str(spot.seed) for spot in square.corners)
+    if not untold(square.corners, names):
+        said["corners"] = spot_words(square.corners)
         said["grid"] = square.side
         said["path"] = "linear" if square.linear else "slerp"
         if square.window != WHOLE:
@@ -38,14 +50,21 @@ def command_of(run: Run, square: Square, how: How) -> str:
     return commands.quoted([*words, *how_words(run, how)])
 
 
-def can_be_told(square: Square, names: Collection[str]) -> bool:
-    """Tell whether a command line knows all of a grid: seeds, points and directions kept, found.
+def untold(spots: Sequence[Spot], names: Collection[str], edits: Edits = ()) -> str:
+    """Return what a command line cannot tell of places and moves; "" where it can tell all.
 
-    `names` are those of the points kept; the axes of a space have no name there.
+    It knows seeds, points kept, whose `names` are given, and directions that were kept or found;
+    the axes of a space have no name there.
     """
-    return all(spot.is_seed or (spot.name in names and "," not in spot.name)
-               for spot in square.spots) and all(
-        direction.kind != "axes" for direction, _ in square.edits)
+    for spot in spots:
+        if not spot.is_seed and spot.name not in names:
+            return f"{spot.name} is not kept as a point"
+        if not spot.is_seed and ("," in spot.name or _NUMBERS.fullmatch(spot.name)):
+            return f"it would read the name {spot.name} as something else"
+    for direction, _ in edits:
+        if direction.kind == "axes":
+            return f"the axis {direction.name} has no name there"
+    return ""
 
 
 def spot_words(spots: Sequence[Spot]) -> str:
@@ -84,11 +103,22 @@ def how_words(run: Run, how: How) -> list[str]:
     return words
 
 
-def square_told(settings: Mapping[str, Any]) -> Square:
+def spots_told(text: str, run: Run, settings: Mapping[str, Any]) -> tuple[Spot, ...]:
+    """Return the places that `spot_words` wrote; raises UsageError for a point that is not kept."""
+    space = str(settings.get("space", ""))
+    found = []
+    for word in map(str.strip, str(text).split(",")):
+        if not word.isdecimal():
+            found.append(Spot.kept(points_kept.named(run.path, space, word)))
+        elif int(word) < 2**31:
+            found.append(Spot(int(word)))
+    return tuple(found)
+
+
+def square_told(settings: Mapping[str, Any], run: Run) -> Square:
     """Return the grid that a picture's file tells of; the usual one where it cannot be meant."""
     usual = Square()
-    seeds = _numbers(settings.get("corners", ""))
-    corners = tuple(Spot(int(seed)) for seed in seeds if 0 <= seed < 2**31)
+    corners = spots_told(settings["corners"], run, settings) if "corners" in settings else ()
     side = settings.get("grid", usual.side)
     square = Square(corners if len(corners) == 4 else usual.corners,
                     max(SIDES[0], min(SIDES[2], side)), settings.get("path") == "linear")

@@ -10,19 +10,17 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from hybridstudio.config.models.base import Space
 from hybridstudio.gui.anatomy import alone
-from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.cellview import CORNERS
-from hybridstudio.gui.latentpage import LatentPage
 from hybridstudio.gui.latentparts import LatentParts
-from hybridstudio.gui.latentstate import How, Spot, Square, how_told, single_label, with_label
-from hybridstudio.gui.latenttold import can_be_told, command_of, settings_of, square_told
+from hybridstudio.gui.latentstate import How, Spot, Square, single_label, with_label
+from hybridstudio.gui.latenttold import command_of, settings_of, square_told, untold
+from hybridstudio.gui.latentview import LatentView
 from hybridstudio.gui.planeview import PlaneView, lattice
-from hybridstudio.gui.sheetexport import SheetExport
 from hybridstudio.gui.spottag import SpotTag
 from hybridstudio.gui.squarebar import SquareBar
 from hybridstudio.gui.squareview import SquareView
@@ -42,7 +40,7 @@ from hybridstudio.points_kept import Kept
 from hybridstudio.runs import Run
 
 
-class LatentPanel(LatentPage):
+class LatentPanel(LatentView):
     """Codes between four corners as a sheet of pictures; whatever is dragged, the sheet follows."""
 
     VIEW = "Grid"
@@ -82,10 +80,6 @@ class LatentPanel(LatentPage):
         self.set_transport(self.film)
         self.film.words.addWidget(self.readout, 1)
         self.set_inspector(self.parts)
-        self.copy = flat("copy", "Copy the command line that draws the same", self.copy_command)
-        self.export = SheetExport(self._material)
-        for button in (self.copy, self.export):
-            self.add_to_header(button)
         self._connect()
 
     def _connect(self) -> None:
@@ -118,8 +112,6 @@ class LatentPanel(LatentPage):
         parts.list.used.connect(lambda spot, use: self._place(parts.uses.index(use), spot))
         parts.list.forgotten.connect(self.forget)
         self.film.chosen.connect(lambda step: self.with_how(replace(self.how, step=step), "film"))
-        self.export.failed.connect(self.show_error)
-        self.export.written.connect(self.on_written)
         QShortcut(QKeySequence("Ctrl+S"), self, self.cell.keep,
                   context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
 
@@ -210,7 +202,7 @@ class LatentPanel(LatentPage):
     def show_state(self) -> None:
         """Offer what can be done now."""
         has = self.view.images() is not None
-        self.copy.setEnabled(self.is_ready and can_be_told(self.square, self.names))
+        self.show_copy(untold(self.square.spots, self.names, self.square.edits))
         self.export.setEnabled(self.is_ready and has and not self.view.badge)
 
     # --- changes ----------------------------------------------------------------------------------
@@ -333,24 +325,19 @@ class LatentPanel(LatentPage):
 
     # --- files ------------------------------------------------------------------------------------
 
-    def copy_command(self) -> None:
-        """Put the command line that draws the same on the clipboard."""
-        if self.run_shown is not None:
-            command = command_of(self.run_shown, self.square, self.how)
-            QGuiApplication.clipboard().setText(command)
-            self.readout.setText("Command copied")
+    def command(self, run: Run) -> str:
+        """Return the command line that draws the same."""
+        return command_of(run, self.square, self.how)
 
-    def restore(self, settings: dict[str, Any]) -> None:
-        """Take the settings of a picture's file for the run that is shown."""
-        if self.run_shown is not None:
-            self.how = how_told(settings, self.run_shown)
-            self._take(square_told(settings))
+    def read(self, settings: dict[str, Any], run: Run) -> Square:
+        """Return the grid of a picture's file."""
+        return square_told(settings, run)
 
     def _material(self) -> dict[str, Any]:
         run, images = self.run_shown, self.view.images()
         assert run is not None
         return {"images": images, "columns": self.square.side,
-                "settings": settings_of(run, self.square, self.how)}
+                "settings": settings_of(run, self.square, self.how, self.names)}
 
 
 if __name__ == "__main__":

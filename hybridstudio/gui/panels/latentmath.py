@@ -17,10 +17,9 @@ from hybridstudio.gui.buttons import flat, toggle
 from hybridstudio.gui.drawing import classes
 from hybridstudio.gui.flow import Flow
 from hybridstudio.gui.fold import Fold
-from hybridstudio.gui.latentpage import LatentPage
 from hybridstudio.gui.latentstate import How, Spot, told
+from hybridstudio.gui.latentview import LatentView
 from hybridstudio.gui.pointlist import PointList
-from hybridstudio.gui.sheetexport import SheetExport
 from hybridstudio.gui.spottag import SpotTag
 from hybridstudio.gui.tableview import TableView
 from hybridstudio.gui.theme import GRID
@@ -47,7 +46,7 @@ class Sum:
     kind: Kind = "analogy"
 
 
-class LatentMathPanel(LatentPage):
+class LatentMathPanel(LatentView):
     """What A has and B has not is added to C, and to others; classes against seeds."""
 
     TITLE = VIEW = "Arithmetic"
@@ -80,8 +79,6 @@ class LatentMathPanel(LatentPage):
             column.addWidget(fold)
         column.addStretch(1)
         self.set_inspector(parts)
-        self.export = SheetExport(self._material)
-        self.add_to_header(self.export)
         self._connect()
 
     def _made_content(self) -> QWidget:
@@ -132,8 +129,6 @@ class LatentMathPanel(LatentPage):
             replace(self.sum, **{use[-1].lower(): spot})))
         self.list.forgotten.connect(self.forget)
         self.table.pointed.connect(lambda words: self.readout.setText(words or " "))
-        self.export.failed.connect(self.show_error)
-        self.export.written.connect(self.on_written)
 
     # --- what is shown ----------------------------------------------------------------------------
 

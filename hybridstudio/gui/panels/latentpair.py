@@ -19,7 +19,6 @@ from hybridstudio.gui.anatomy import alone
 from hybridstudio.gui.cellview import CORNERS
 from hybridstudio.gui.flow import Flow
 from hybridstudio.gui.latentasking import Coder
-from hybridstudio.gui.latentpage import LatentPage
 from hybridstudio.gui.latentstate import (
     How,
     Spot,
@@ -30,8 +29,8 @@ from hybridstudio.gui.latentstate import (
     spaces_of,
 )
 from hybridstudio.gui.latenttold import settings_of
+from hybridstudio.gui.latentview import LatentView
 from hybridstudio.gui.otherrun import OtherRun
-from hybridstudio.gui.sheetexport import SheetExport
 from hybridstudio.gui.spottag import SpotTag
 from hybridstudio.gui.squarebar import SquareBar
 from hybridstudio.gui.squareview import SquareView
@@ -41,7 +40,7 @@ from hybridstudio.messages import Decode, Decoded, Event, Images
 from hybridstudio.runs import Run
 
 
-class LatentPairPanel(LatentPage):
+class LatentPairPanel(LatentView):
     """Two grids of the same seeds; a change goes to both, one after the other."""
 
     TITLE = VIEW = "Two models"
@@ -89,8 +88,6 @@ class LatentPairPanel(LatentPage):
         grid.setRowStretch(1, 1)
         column.addLayout(grid, 1)
         self.set_content(content)
-        self.export = SheetExport(self._material)
-        self.add_to_header(self.export)
         self._connect()
 
     def _made_tags(self) -> QWidget:
@@ -124,8 +121,6 @@ class LatentPairPanel(LatentPage):
         bar.level.connect(self._level)
         bar.rolled.connect(self.roll)
         bar.reset.connect(lambda: self._take(Square(side=6)))
-        self.export.failed.connect(self.show_error)
-        self.export.written.connect(self.on_written)
 
     # --- what is shown ----------------------------------------------------------------------------
 

@@ -16,15 +16,14 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from hybridstudio.config.models.base import Space
 from hybridstudio.errors import StudioError
 from hybridstudio.gui.anatomy import alone
-from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.drawing import classes
 from hybridstudio.gui.fold import Fold
 from hybridstudio.gui.images import ImageSheet
-from hybridstudio.gui.latentpage import LatentPage
 from hybridstudio.gui.latentstate import How, Spot, draft_of, told, with_label
 from hybridstudio.gui.latenttold import walk_command
+from hybridstudio.gui.latentview import LatentView
 from hybridstudio.gui.pointlist import PointList
-from hybridstudio.gui.sheetexport import WALK, SheetExport
+from hybridstudio.gui.sheetexport import WALK
 from hybridstudio.gui.stopstrip import StopStrip
 from hybridstudio.gui.theme import GRID
 from hybridstudio.gui.undoing import History
@@ -38,10 +37,11 @@ from hybridstudio.runs import Run
 SOON = 60  # ms after a change until frames are asked for
 
 
-class LatentWalkPanel(LatentPage):
+class LatentWalkPanel(LatentView):
     """Frames between kept points or seeds; playing them is only looking them up."""
 
     TITLE = VIEW = "Walk"
+    EXPORTS = WALK
     SAYS = "From point to point through the latent space, as a film."
     HELP = (
         "<p>A walk goes from code to code and draws a picture at every step. The strip holds the "
@@ -74,10 +74,6 @@ class LatentWalkPanel(LatentPage):
         self.bar.words.addWidget(self.readout, 1)
         self.bar.words.addWidget(self.bar.says)
         self.set_inspector(self._made_inspector())
-        self.export = SheetExport(self._material, WALK)
-        self.copy = flat("copy", "Copy the command line that draws the same", self.copy_command)
-        for button in (self.copy, self.export):
-            self.add_to_header(button)
         self._soon = QTimer(self, interval=SOON, singleShot=True)
         self._soon.timeout.connect(self._ask)
         self._connect()
@@ -105,8 +101,6 @@ class LatentWalkPanel(LatentPage):
         self.bar.moved.connect(self._show_frame)
         self.list.used.connect(self._add)
         self.list.forgotten.connect(self.forget)
-        self.export.failed.connect(self.show_error)
-        self.export.written.connect(self.on_written)
 
     # --- what is shown ----------------------------------------------------------------------------
 
