@@ -162,12 +162,13 @@ class FilmView(QWidget):
             if pictures_in(frame, block.row) is None:
                 blocks.append(block)
                 continue
-            images = frames.shown_of(frame, block.row, self.ranges.get(block.row, "as is"),
-                                     self.only())
+            images = frames.row_of(frame, block.row, self.only())
+            table = frames.table_of(images, frames.scale_of(frame, block.row),
+                                    self.ranges.get(block.row, "as is"))
             (x, y), grid = block.corner, block.grid
             seen = images[:, y:y + grid.height, x:x + grid.width]
             blocks.append(filmlayout.with_image(
-                block, to_qimage(mosaic.compose(seen, grid, ground))))
+                block, to_qimage(mosaic.compose(seen, grid, ground, table))))
         return blocks
 
     # --- painting ---------------------------------------------------------------------------------

@@ -144,14 +144,18 @@ def shrunk(images: Images, times: int) -> Images:
     return np.asarray(whole.reduce(times)).reshape(count, rows, columns, channels)
 
 
-def compose(images: Images, grid: Grid, background: int) -> Pixels:
+def compose(images: Images, grid: Grid, background: int, table: Images | None = None) -> Pixels:
     """Draw the first `grid.count` pictures in their places; `background` is 0xRRGGBB.
 
-    Returns (height, width) with at least the grid's size; a column and row of gaps follow it.
+    `table` says what each of the 256 values is shown as; it is applied to what is seen, as that may
+    be far fewer pixels. Returns (height, width) with at least the grid's size; a column and row of
+    gaps follow it.
     """
     images = images[:grid.count]
     if grid.zoom < 0:
         images = shrunk(images, -grid.zoom)
+    if table is not None:
+        images = table[images]
     zoom, rows, columns = max(1, grid.zoom), grid.rows, grid.columns
     (width, height), gap = grid.picture, grid.gap
     ground = _OPAQUE | np.uint32(background)
