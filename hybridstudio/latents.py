@@ -154,6 +154,23 @@ def unevenness(images: Images, columns: int) -> tuple[Places, Places]:
             np.sqrt(np.square(np.diff(values, axis=0)).mean(-1)))
 
 
+def apart(images: Images, columns: int) -> tuple[Places, float]:
+    """Return how far each picture of a grid (N, H, W, C) is from those beside, above and below it.
+
+    The mean of `unevenness` over its two to four neighbours (N,), and its mean over the whole grid;
+    zeros where a picture has no neighbour.
+    """
+    across, down = unevenness(images, columns)
+    total, many = (np.zeros((len(down) + 1, columns)) for _ in range(2))
+    for steps, ends in ((across, (np.s_[:, :-1], np.s_[:, 1:])), (down, (np.s_[:-1], np.s_[1:]))):
+        for end in ends:
+            total[end] += steps
+            many[end] += 1.0
+    each: Places = total / np.maximum(many, 1.0)
+    pairs = across.size + down.size
+    return each.ravel(), float(across.sum() + down.sum()) / max(1, pairs)
+
+
 # --- walks ----------------------------------------------------------------------------------------
 
 

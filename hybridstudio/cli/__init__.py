@@ -22,6 +22,7 @@ from hybridstudio.cli import (
     draw,
     latent,
     look,
+    nearest,
     options,
     race,
     score,
@@ -39,9 +40,9 @@ app = typer.Typer(
 
 # In the order in which --help lists them.
 COMMANDS = (train.train, train.resume, steer.pause, steer.step, draw.sample, denoise.denoise,
-            race.race, latent.interpolate, latent.encode, latent.directions, score.score,
-            compare.compare, trilemma.trilemma, look.presets, look.runs, look.info, look.doctor,
-            look.bench)
+            race.race, latent.interpolate, latent.encode, latent.directions, nearest.nearest,
+            score.score, compare.compare, trilemma.trilemma, look.presets, look.runs, look.info,
+            look.doctor, look.bench)
 OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 for command in COMMANDS:
     app.command(context_settings=OWN_OPTIONS if command is look.bench else None)(command)

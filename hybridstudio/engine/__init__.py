@@ -16,6 +16,7 @@ from hybridstudio.engine.fields import fields
 from hybridstudio.engine.finding import encode
 from hybridstudio.engine.latent import decode, place
 from hybridstudio.engine.look import augment, browse, noise
+from hybridstudio.engine.neighbours import neighbours
 from hybridstudio.engine.probe import probe
 from hybridstudio.engine.race import race
 from hybridstudio.engine.repeating import repeat
@@ -33,6 +34,7 @@ from hybridstudio.messages import (
     Encode,
     Event,
     Fields,
+    Neighbours,
     Noise,
     Place,
     Probe,
@@ -54,7 +56,7 @@ _WORK: dict[type, Callable[[Any], Iterator[Event]]] = {
     Sheets: sheets, Chances: chances, Fields: fields,
     Race: race,
     Decode: decode, Place: place,
-    Encode: encode, Directions: directions,
+    Encode: encode, Directions: directions, Neighbours: neighbours,
 }
 
 

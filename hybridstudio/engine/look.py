@@ -37,17 +37,17 @@ AUGMENTED = "augmented"  # the row of augmented pictures
 _opened: dict[tuple[str, str], data.Dataset] = {}  # the one looked at last
 
 
-def _open(
+def opened(
     config: DataConfig, root: Path | None
 ) -> Generator[Progress | Notice, None, data.Dataset]:
     """Open a data set, or take the one that was looked at last again."""
     where = paths.data_root(root)
     key = (config.model_dump_json(), str(where))
-    if key not in _opened:
+    if (dataset := _opened.get(key)) is None:
         dataset = yield from data.load(config, where)
         _opened.clear()
         _opened[key] = dataset
-    return _opened[key]
+    return dataset
 
 
 def browse(request: Browse) -> Iterator[Event]:
@@ -55,7 +55,7 @@ def browse(request: Browse) -> Iterator[Event]:
     yield Started(f"Opening {request.data.name}")
     if request.offset == 0 and request.label is None:
         _opened.clear()  # the user looks anew, not at another page: files may have changed
-    dataset = yield from _open(request.data, request.data_root)
+    dataset = yield from opened(request.data, request.data_root)
     chosen = np.arange(len(dataset))
     if request.label is not None:
         chosen = chosen[dataset.labels == request.label]
@@ -120,7 +120,7 @@ def _picked(config: DataConfig, root: Path | None,
 
     Raises UsageError where none of the places is in it.
     """
-    dataset = yield from _open(config, root)
+    dataset = yield from opened(config, root)
     places = [index for index in indices if 0 <= index < len(dataset)]
     if not places:
         raise UsageError("None of these pictures is in the data set",

@@ -18,6 +18,8 @@ from hybridstudio.messages import (
     Encoded,
     Event,
     Images,
+    Neighboured,
+    Neighbours,
     Progress,
     Started,
 )
@@ -49,4 +51,11 @@ def answers(request: object) -> Iterator[Event]:
             yield Done("finished")
         case Directions():
             yield Directed(np.eye(3, 16, dtype=np.float32), (3.0, 2.0, 1.0), request.kind)
+            yield Done("finished")
+        case Neighbours():
+            digits = pictures(10)[:request.count]
+            count = len(digits)
+            yield Progress(5, 10, "training pictures")
+            yield Neighboured(digits[None], (tuple(0.1 + 0.05 * place for place in range(count)),),
+                              (tuple(range(count)),), (tuple(range(count)),), (False,), 10)
             yield Done("finished")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QMenu,
     QToolButton,
@@ -14,11 +16,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from hybridstudio import latents
 from hybridstudio.gui import theme
 from hybridstudio.gui.images import ImageSheet
+from hybridstudio.gui.nearestview import NearestPictures
 from hybridstudio.gui.normmeter import NormMeter
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Images
+from hybridstudio.runs import Run
 
 CORNERS = ("top left", "top right", "bottom left", "bottom right")
 
@@ -37,6 +42,13 @@ class CellView(QWidget):
         self.picture.setToolTip("")
         self.picture.setFixedHeight(132)
         self.meter = NormMeter()
+        self.apart = theme.say(QLabel(), "number")
+        self.apart.setAccessibleName("How far the cell is from its neighbours")
+        self.apart.setToolTip(
+            "How much this picture differs from those beside, above and below it in the grid, and "
+            "how much neighbours differ on the mean of the whole grid. Root mean square of pixels, "
+            "whose range is 2; where all are alike the space is smooth")
+        self.nearest = NearestPictures()
         self.name = QLineEdit()
         self.name.setPlaceholderText("keep as…")
         self.name.setAccessibleName("Name of the point to keep")
@@ -62,12 +74,32 @@ class CellView(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID // 2)
         column.addWidget(self.picture)
+        column.addWidget(self.apart)
         column.addWidget(self.meter)
         column.addLayout(row)
-        self.show_picture(None)
+        column.addWidget(self.nearest)
+        self.show_none()
 
-    def show_picture(self, picture: Images | None) -> None:
-        """Show a cell's picture (H, W, C), or that none is chosen."""
+    def show_none(self) -> None:
+        """Show that no cell is chosen."""
+        self._show(None)
+        self.apart.hide()
+        self.meter.show_cell(None)
+        self.nearest.show_picture(None)
+
+    def show_cell(self, run: Run, images: Images, cell: int, is_draft: bool) -> None:
+        """Show a cell of a run's square grid (N, H, W, C), and how far its neighbours are."""
+        self._show(images[cell])
+        self.nearest.show_picture(None if is_draft else images[cell], run.path,
+                                  run.config.data.classes)
+        if is_draft:  # whose cells may stand for their neighbours
+            self.apart.setText("neighbours …")
+        else:
+            each, whole = latents.apart(images, math.isqrt(len(images)))
+            self.apart.setText(f"neighbours {each[cell]:.3f} apart · grid {whole:.3f}")
+        self.apart.show()
+
+    def _show(self, picture: Images | None) -> None:
         self.picture.set_images(None if picture is None else picture[None])
         self.name.setEnabled(picture is not None)
         self.corner.setEnabled(picture is not None)

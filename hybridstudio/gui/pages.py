@@ -30,6 +30,7 @@ from hybridstudio.messages import (
     Draw,
     Encode,
     Fields,
+    Neighbours,
     Noise,
     Place,
     Probe,
@@ -79,6 +80,7 @@ WORK: dict[type, str] = {
     Encode: "finding",
     Directions: "finding",
     Place: "placing",
+    Neighbours: "comparing",  # beside a search of the same page, which goes on
     Score: "scoring",
     Sweep: "scoring",
     Repeat: "scoring",

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from hybridstudio.gui import theme
 from hybridstudio.gui.buttons import flat
+from hybridstudio.gui.stepstrip import StepStrip
 from hybridstudio.gui.theme import GRID
+from hybridstudio.messages import Images
 
+ROOM = 480  # points that a page is high where the strip shows too
 EVERY = 500  # ms between two checkpoints while playing, at least
 
 
 class StepFilm(QWidget):
     """A slider over checkpoints with Play; `chosen` tells a step, None is the newest.
 
-    Play waits at each checkpoint until `drawn` says that it was drawn. Other words stand beside in
-    `words`.
+    Play waits at each checkpoint until `drawn` says that it was drawn. Above it a strip shows what
+    was. Other words stand below in `words`.
     """
 
     chosen = Signal(object)
@@ -26,6 +31,9 @@ class StepFilm(QWidget):
         super().__init__()
         self._steps: tuple[int, ...] = ()
         self._is_drawn = True
+        self._has_room = True
+        self.strip = StepStrip()
+        self.strip.chosen.connect(lambda place: self.slider.setValue(place))
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Checkpoint")
         self.slider.setToolTip("The same codes at other moments of the training")
@@ -44,6 +52,7 @@ class StepFilm(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(GRID, 0, GRID, 0)
         column.setSpacing(0)
+        column.addWidget(self.strip)
         column.addWidget(self._row)
         column.addLayout(self.words)
         self.show_steps((), None)
@@ -53,7 +62,9 @@ class StepFilm(QWidget):
         self._steps = steps
         with QSignalBlocker(self.slider):
             self.slider.setMaximum(max(0, len(steps) - 1))
+        self.strip.show_steps(steps)
         self._row.setVisible(len(steps) > 1)
+        self._show_strip()
         if len(steps) < 2:
             self.stop()
         self.show_step(step)
@@ -63,11 +74,25 @@ class StepFilm(QWidget):
         place = self._steps.index(step) if step in self._steps else len(self._steps) - 1
         with QSignalBlocker(self.slider):
             self.slider.setValue(max(0, place))
+        self.strip.show_place(place)
         self.says.setText(f"step {self._steps[place]:,}" if self._steps else "")
 
-    def drawn(self, step: object) -> None:
-        """Take note that what is shown was drawn with a checkpoint."""
+    def fit(self, height: int) -> None:
+        """Leave the strip out of a page that is not high enough for it."""
+        self._has_room = height >= ROOM
+        self._show_strip()
+
+    def _show_strip(self) -> None:
+        self.strip.setVisible(self._has_room and len(self._steps) > 1)
+
+    def drawn(self, step: int | None, images: Images | None = None, key: Hashable = None) -> None:
+        """Take note that what is shown was drawn with a checkpoint.
+
+        A sheet (N, H, W, C) that is given is kept in the strip; `key` is that of its codes.
+        """
         self._is_drawn = step == self._chosen()
+        if images is not None and self._steps:
+            self.strip.keep(self._steps[-1] if step is None else step, images, key)
 
     def toggle(self) -> None:
         """Play from the beginning when at the end, or pause."""
@@ -96,6 +121,7 @@ class StepFilm(QWidget):
     def _on_moved(self, place: int) -> None:
         self._is_drawn = False
         self.says.setText(f"step {self._steps[place]:,}")
+        self.strip.show_place(place)
         self.chosen.emit(self._chosen())
 
     def _next(self) -> None:

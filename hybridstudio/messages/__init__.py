@@ -42,6 +42,8 @@ from hybridstudio.messages.latent import (
     Directions,
     Encode,
     Encoded,
+    Neighboured,
+    Neighbours,
     Place,
 )
 from hybridstudio.messages.requests import (
@@ -89,6 +91,8 @@ __all__ = [
     "Images",
     "Lap",
     "Mask",
+    "Neighboured",
+    "Neighbours",
     "Noise",
     "Notice",
     "Place",
@@ -115,7 +119,7 @@ __all__ = [
 ]
 
 Request = (Train | Resume | Draw | Browse | Noise | Augment | Probe | Score | Race | Chances
-    | Fields | Decode | Encode | Place | Directions | Sweep | Sheets | Repeat)
+    | Fields | Decode | Encode | Place | Directions | Neighbours | Sweep | Sheets | Repeat)
 
 Event = (Started | Progress | Preview | Frame | Browsed | Probed | Scored | Saved | Notice
-    | Done | Lap | Chanced | Field | Decoded | Encoded | Directed | Sheet)
+    | Done | Lap | Chanced | Field | Decoded | Encoded | Directed | Neighboured | Sheet)

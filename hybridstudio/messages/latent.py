@@ -1,4 +1,4 @@
-"""Asking and telling of latent spaces: decode, encode, find directions."""
+"""Asking and telling of latent spaces: decode, encode, find directions, training pictures."""
 
 from __future__ import annotations
 
@@ -122,3 +122,34 @@ class Directed:
     vectors: Codes
     strengths: tuple[float, ...]
     kind: str = ""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Find the `count` training pictures nearest to each of `images` (N, H, W, C) of a run's shape.
+
+    By their pixels, among all that the run learned from; told as `Progress` while they are read and
+    looked at, and one `Neighboured`.
+    """
+
+    run: Path
+    images: Images
+    count: int = 6
+    data_root: Path | None = None
+
+
+@dataclass(frozen=True)
+class Neighboured:
+    """The nearest training pictures (N, K, H, W, C) of each picture, the nearest first.
+
+    For each its root mean square difference in units of [-1, 1], its place in the data set and its
+    class (0 where there are none). `copied` says which are so much nearer to one training picture
+    than to any other that they copy it (Yoon 2023); `total` is how many were looked at.
+    """
+
+    images: Images
+    distances: tuple[tuple[float, ...], ...]
+    places: tuple[tuple[int, ...], ...]
+    labels: tuple[tuple[int, ...], ...]
+    copied: tuple[bool, ...]
+    total: int

@@ -73,8 +73,19 @@ def nearest(pictures: Rows, parts: Iterable[Rows]) -> Iterator[Nearest]:
 
     Yields what is found so far after each part.
     """
-    places = np.zeros((len(pictures), 2), np.int64)
-    squares = np.full((len(pictures), 2), np.inf)
+    for places, squares in nearest_of(pictures, parts, 2):
+        yield Nearest(places[:, 0].copy(), np.sqrt(squares[:, 0]), np.sqrt(squares[:, 1]))
+
+
+def nearest_of(pictures: Rows, parts: Iterable[Rows],
+               count: int) -> Iterator[tuple[npt.NDArray[np.int64], Array]]:
+    """Find for each of `pictures` (M, D) the nearest `count` of a set that comes in parts (n, D).
+
+    Yields their places (M, count) so far and squared distances, the nearest first, after each part;
+    of a set with fewer the last distances are infinite.
+    """
+    places = np.zeros((len(pictures), count), np.int64)
+    squares = np.full((len(pictures), count), np.inf)
     before = 0
     for part in parts:
         among, looked = _centred(part, pictures)
@@ -83,12 +94,12 @@ def nearest(pictures: Rows, parts: Iterable[Rows]) -> Iterator[Nearest]:
             where = np.concatenate(
                 [places[rows], np.broadcast_to(np.arange(before, before + len(part)), block.shape)],
                 axis=1)
-            two = np.argpartition(both, 1, axis=1)[:, :2]
-            two = np.take_along_axis(two, np.take_along_axis(both, two, 1).argsort(1), 1)
-            squares[rows] = np.take_along_axis(both, two, 1)
-            places[rows] = np.take_along_axis(where, two, 1)
+            few = np.argpartition(both, count - 1, axis=1)[:, :count]
+            few = np.take_along_axis(few, np.take_along_axis(both, few, 1).argsort(1), 1)
+            squares[rows] = np.take_along_axis(both, few, 1)
+            places[rows] = np.take_along_axis(where, few, 1)
         before += len(part)
-        yield Nearest(places[:, 0].copy(), np.sqrt(squares[:, 0]), np.sqrt(squares[:, 1]))
+        yield places, squares
 
 
 def _centred(x: Rows, y: Rows) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from hybridstudio.config.models.base import Space
@@ -58,6 +58,7 @@ class LatentPanel(LatentView):
         super().__init__(parent)
         self.history: History[tuple[Square, How]] = History((Square(), How()))
         self._codes: Codes | None = None  # of what is shown
+        self._wanted: Codes | None = None  # of what was asked for last
         self._spots: Codes | None = None  # of the corners
         self._cell = -1
         self._into = 0  # the corner that a picture is put into
@@ -109,6 +110,7 @@ class LatentPanel(LatentView):
             replace(self.square, style=style, begins=begins), "style"))
         self.cell.kept.connect(self._keep_cell)
         self.cell.placed.connect(self._cell_as_corner)
+        self.cell.nearest.wanted.connect(self.requested)
         parts.list.used.connect(lambda spot, use: self._place(parts.uses.index(use), spot))
         parts.list.forgotten.connect(self.forget)
         self.film.chosen.connect(lambda step: self.with_how(replace(self.how, step=step), "film"))
@@ -122,6 +124,11 @@ class LatentPanel(LatentView):
         """The grid as it is set."""
         return self.history.state[0]
 
+    @property
+    def _key(self) -> tuple[Square, How]:
+        """What is the same for the same grid drawn with another checkpoint."""
+        return self.square, replace(self.how, step=None)
+
     def begin(self, run: Run, space: Space) -> None:
         """Show the first seeds of a run or of another space of it."""
         keeps_seeds = replace(Square(), corners=tuple(
@@ -129,8 +136,9 @@ class LatentPanel(LatentView):
             enumerate(self.square.corners)), side=self.square.side, linear=self.square.linear)
         self.history.begin((keeps_seeds, self.how))
         self._cell, self._codes = -1, None
+        self.film.strip.forget()
         self.view.set_images(None)
-        self.cell.show_picture(None)
+        self.cell.show_none()
         self.cell.meter.setVisible(space.is_normal)
         shape = run.config.shape
         for widget in (self.view, self.bar):
@@ -158,6 +166,7 @@ class LatentPanel(LatentView):
         self.form.show_how(self.how)
         self.mix.show_mix(self.how.mix)
         self.film.show_step(self.how.step)
+        self.film.strip.show_key(self._key)
 
     def show_points(self) -> None:
         """Show the points and directions kept, as they are on the disk now."""
@@ -179,7 +188,7 @@ class LatentPanel(LatentView):
         if spots is None:
             return
         self._spots = spots
-        codes = self.square.codes(space, spots)
+        self._wanted = codes = self.square.codes(space, spots)
         if space.is_normal:
             self.cell.meter.show_square(space, spots[:4], self.square.linear)
         self.want(codes, side=self.square.side)
@@ -197,7 +206,13 @@ class LatentPanel(LatentView):
         self.view.set_images(told.images)
         self._show_cell()
         if not told.is_draft:
-            self.film.drawn(wanted.step)
+            is_newest = wanted.codes is self._wanted  # a hand that moves is ahead of what is drawn
+            self.film.drawn(wanted.step, told.images if is_newest else None, self._key)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the film strip out of a page that is low."""
+        self.film.fit(self.height())
+        super().resizeEvent(event)
 
     def show_state(self) -> None:
         """Offer what can be done now."""
@@ -245,10 +260,10 @@ class LatentPanel(LatentView):
     def _show_cell(self) -> None:
         images, codes = self.view.images(), self._codes
         if images is None or codes is None or not 0 <= self._cell < min(len(images), len(codes)):
-            self.cell.show_picture(None)
-            self.cell.meter.show_cell(None)
+            self.cell.show_none()
             return
-        self.cell.show_picture(images[self._cell])
+        assert self.run_shown is not None
+        self.cell.show_cell(self.run_shown, images, self._cell, bool(self.view.badge))
         across, down = self.square.place(self._cell)
         self.cell.meter.show_cell(codes[self._cell], (across + down) / 2)
 
@@ -289,8 +304,9 @@ class LatentPanel(LatentView):
             if (direction.kind, direction.name) != ("kept", name))))
 
     def on_other(self, request: object, event: Event) -> None:
-        """Take the directions or the code that were looked for."""
-        if self._asked is None or request is not self._asked:
+        """Take the training pictures or the directions that were looked for."""
+        if self.cell.nearest.answer(request, event) or self._asked is None or (
+                request is not self._asked):
             return
         if isinstance(event, Directed):
             self.sliders.set_found(self._asked.kind, event)
@@ -301,6 +317,8 @@ class LatentPanel(LatentView):
 
     def on_failure(self, request: object, error: Any) -> None:
         """Tell what failed where its result would have been."""
+        if self.cell.nearest.failure(request, error):
+            return
         if request is self._asked and request is not None:
             self.sliders.say(f"{error.what}. {error.why}")
         super().on_failure(request, error)
