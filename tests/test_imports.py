@@ -16,7 +16,7 @@ NAME = "hybridstudio"
 # From the ground up; names in one line stand beside each other.
 FLOORS = (
     {"config", "messages", "errors", "paths", "runs", "pictures", "presets", "commands", "doctor",
-     "telling", "cloud", "onestep", "frames", "comparison", "variants", "latents",
+     "telling", "cloud", "density", "onestep", "frames", "comparison", "variants", "latents",
      "diagnosis", "points_kept",
      "standing", "racing", "ways"},
     {"diffusion", "nets", "data", "scores"},
@@ -35,6 +35,7 @@ BESIDE = {
     "commands": {"config", "errors", "messages", "paths", "presets", "ways"},
     "ways": {"errors", "messages"}, "racing": {"messages", "pictures"},
     "doctor": {"errors", "paths"}, "telling": set(), "cloud": {"messages"}, "onestep": set(),
+    "density": {"messages"},
     "diagnosis": {"config"},
     "latents": {"config", "messages"},
     "points_kept": {"errors", "messages", "paths", "pictures"}, "frames": {"messages", "pictures"},

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 
 from hybridstudio import engine, paths
 from hybridstudio.errors import StudioError
-from hybridstudio.gui import particles, theme
+from hybridstudio.gui import particles, particleview, theme
 from hybridstudio.gui.panels.particles import ParticlesPanel
 from hybridstudio.gui.wishes import Open, Paint
 from hybridstudio.messages import Browse, Done, Draw, Field, Fields, Notice, Started
@@ -20,7 +20,7 @@ def told():
     """What the ready model tells: its drawing, its fields, its data."""
     return {kind: list(engine.run(request)) for kind, request in (
         (Draw, Draw(READY, 500)), (Fields, Fields(READY, side=12)),
-        (Browse, Browse(data_of(), 4000)))}
+        (Browse, Browse(data_of(), 4000, density=True)))}
 
 
 def data_of():
@@ -77,6 +77,27 @@ def test_the_slider_scrubs_points_ways_and_field(drawn):
     assert view.whole == pytest.approx(particles.REACH * particles.NOISE)
     drawn.toggles["trails"].setChecked(False)
     assert view._ways == []
+
+
+def test_the_density_of_the_data_is_outlined_once(drawn, monkeypatch):
+    view = drawn.view
+    assert len(view._outlines) == 3
+    assert "exactly" in drawn.toggles["density"].toolTip()
+    assert view._outlines[0].boundingRect().width() == pytest.approx(2.06, abs=0.02)  # 2.45 σ
+    view.grab()
+    ground = view._ground
+    monkeypatch.setattr(particleview.density, "outlines", None)  # scrubbing asks for none
+    for place in (3, 9, 20):
+        drawn.timeline.slider.setValue(place)
+        view.grab()
+    assert view._ground is ground
+    shown = view.grab().toImage()
+    drawn.toggles["density"].setChecked(False)
+    assert view.grab().toImage() != shown
+    view.zoom(4.0, view.square().center())
+    drawn.toggles["density"].setChecked(True)
+    view.grab()
+    assert view._ground is ground
 
 
 def test_modes_are_counted_at_every_frame(drawn):

@@ -18,6 +18,7 @@ from hybridstudio.config import DataConfig
 from hybridstudio.data.dataset import Dataset, Labels, Loading, chosen, fingerprint
 from hybridstudio.data.folders import located
 from hybridstudio.data.pointfile import read_points
+from hybridstudio.density import Of, of_gaussians
 from hybridstudio.errors import UsageError
 from hybridstudio.messages import Points
 
@@ -31,7 +32,8 @@ class Plane(NamedTuple):
     """A distribution of the plane in units of its own, centre and largest extent of which are told.
 
     `place` puts points of the given classes (N,) with a stream; `centres` (M, 2) and `std` are
-    those of its Gaussians where it is made of nothing else.
+    those of its Gaussians where it is made of nothing else. `density` is how densely the points of
+    all classes lie.
     """
 
     classes: tuple[str, ...]
@@ -40,13 +42,15 @@ class Plane(NamedTuple):
     scale: float = 1.0
     centres: Floats | None = None
     std: float = 0.0
+    density: Of | None = None
 
 
 def _gaussians(classes: tuple[str, ...], centres: Floats, std: float) -> Plane:
     def place(labels: Labels, stream: np.random.RandomState) -> Floats:
         return centres[labels] + std * stream.standard_normal((len(labels), 2))
 
-    return Plane(classes, place, scale=float(np.abs(centres).max()), centres=centres, std=std)
+    return Plane(classes, place, scale=float(np.abs(centres).max()), centres=centres, std=std,
+                 density=of_gaussians(centres, std))
 
 
 def _grid() -> Plane:
@@ -64,21 +68,31 @@ def _ring() -> Plane:
     return _gaussians(tuple(f"{turn * 360:.0f}°" for turn in turns), centres, 0.02)
 
 
-RINGS = 4
+RINGS, RING_STD = 4, 0.06
 
 
 def _rings(labels: Labels, stream: np.random.RandomState) -> Floats:
     angles = 2 * math.pi * stream.random_sample(len(labels))
-    radii = labels + 1 + 0.06 * stream.standard_normal(len(labels))
+    radii = labels + 1 + RING_STD * stream.standard_normal(len(labels))
     return radii[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
+def _rings_density(x: Floats, y: Floats) -> Floats:
+    """Return the density of radii that are normal around 1 … RINGS, all angles alike."""
+    radii = np.hypot(x, y[:, None])
+    along = sum(np.exp(-0.5 * ((radii - ring) / RING_STD) ** 2) for ring in range(1, RINGS + 1))
+    whole = RINGS * math.sqrt(2 * math.pi) * RING_STD * 2 * math.pi
+    return np.asarray(along / (whole * np.maximum(radii, 1e-9)))
+
+
 ROLL = 1.5 * math.pi, 4.5 * math.pi  # the angles from which to which it rolls, also its radii
+ROLL_STD, MOONS_STD = 0.25, 0.06
+FINE = 2_000  # places of a line whose noise, taken together, is its density
 
 
 def _roll(labels: Labels, stream: np.random.RandomState) -> Floats:
     shares = (labels + stream.random_sample(len(labels))) / 3
-    noise = 0.25 * stream.standard_normal((len(labels), 2))
+    noise = ROLL_STD * stream.standard_normal((len(labels), 2))
     return _spiral(ROLL[0] + (ROLL[1] - ROLL[0]) * shares) + noise
 
 
@@ -92,23 +106,38 @@ def _swissroll() -> Plane:
     low, high = line.min(axis=0), line.max(axis=0)
     middle = (low + high) / 2
     return Plane(("inner", "middle", "outer"), _roll, (float(middle[0]), float(middle[1])),
-                 float((high - low).max() / 2))
+                 float((high - low).max() / 2),
+                 density=of_gaussians(_spiral(_middles(*ROLL)), ROLL_STD))
+
+
+def _middles(low: float, high: float) -> Floats:
+    """Return FINE numbers evenly spread between two."""
+    return low + (high - low) * (np.arange(FINE) + 0.5) / FINE
 
 
 def _moons(labels: Labels, stream: np.random.RandomState) -> Floats:
-    angles = math.pi * stream.random_sample(len(labels))
-    upper = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    upper = _arc(math.pi * stream.random_sample(len(labels)))
     places = np.where(labels[:, None] == 0, upper, (1.0, 0.5) - upper)
-    return places + 0.06 * stream.standard_normal((len(labels), 2))
+    return places + MOONS_STD * stream.standard_normal((len(labels), 2))
+
+
+def _arc(angles: Floats) -> Floats:
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def _both_moons() -> Floats:
+    upper = _arc(_middles(0.0, math.pi))
+    return np.concatenate([upper, (1.0, 0.5) - upper])
 
 
 PLANES: dict[str, Plane] = {
     "gaussians25": _grid(),
     "gaussians8": _ring(),
     "rings": Plane(tuple(f"ring {number}" for number in range(1, RINGS + 1)), _rings,
-                   scale=float(RINGS)),
+                   scale=float(RINGS), density=_rings_density),
     "swissroll": _swissroll(),
-    "moons": Plane(("upper", "lower"), _moons, (0.5, 0.25), 1.5),
+    "moons": Plane(("upper", "lower"), _moons, (0.5, 0.25), 1.5,
+                   density=of_gaussians(_both_moons(), MOONS_STD)),
 }
 
 
@@ -121,6 +150,18 @@ def modes(name: str) -> tuple[Points, float] | None:
     if plane is None or plane.centres is None:
         return None
     return _normalised(plane.centres, plane.centre, plane.scale), plane.std / plane.scale
+
+
+def density_of(name: str, classes: tuple[str, ...]) -> Of | None:
+    """Return the exact density of a built-in set as the data has it, with all its classes.
+
+    None for any other set, and where only some of the classes are taken.
+    """
+    plane = PLANES.get(name)
+    if plane is None or plane.density is None or plane.classes != classes:
+        return None
+    own, (left, low), scale = plane.density, plane.centre, plane.scale
+    return lambda x, y: own(left + scale * x, low + scale * y) * scale**2
 
 
 def load_plane(config: DataConfig, root: Path, rest: str) -> Loading:

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hybridstudio import data, paths, pictures
+from hybridstudio import data, density, paths, pictures
 from hybridstudio.cloud import cloud
 from hybridstudio.config import DataConfig
+from hybridstudio.data.points import density_of
 from hybridstudio.diffusion.noise import normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.diffusion.schedule import Schedule
@@ -70,8 +71,17 @@ def browse(request: Browse) -> Iterator[Event]:
     yield Browsed(
         dataset.name, len(dataset), images, tuple(indices.tolist()),
         tuple(dataset.labels[indices].tolist()), dataset.classes, dataset.counts,
-        tuple(dataset.skipped[:SKIPPED_TOLD]), dataset.skipped_count, points)
+        tuple(dataset.skipped[:SKIPPED_TOLD]), dataset.skipped_count, points,
+        *(_density(request.data, dataset) if request.density and dataset.is_points else ()))
     yield Done("finished", {"name": dataset.name, "total": len(dataset)})
+
+
+def _density(config: DataConfig, dataset: data.Dataset) -> tuple[density.Grid, bool]:
+    """Return how densely points lie, and whether that is known exactly."""
+    exact = density_of(config.name, dataset.classes)
+    if exact is not None:
+        return density.on_grid(exact), True
+    return density.estimated(dataset.images), False
 
 
 def noise(request: Noise) -> Iterator[Event]:

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
+from hybridstudio import density
 from hybridstudio.cloud import Look, cloud
 from hybridstudio.gui import mosaic, particles, theme
 from hybridstudio.gui.images import to_qimage
@@ -24,7 +25,9 @@ TRAILS = 200  # points whose ways are drawn
 LAST = 60  # frames that a way goes back
 DATA_SIDE = 480  # pixels of the picture of the data
 FINE = 5_000  # points beyond which dots are smaller
-LAYERS = ("trails", "field", "data", "follow")
+LAYERS = ("trails", "field", "density", "data", "follow")
+SHARES = (0.95, 0.8, 0.5)  # of all points, that lie within the outlines of the density
+TINTS = (25, 33, 43)  # how strong the ground within each is, of 255
 
 
 class ParticleView(PointsView):
@@ -37,7 +40,7 @@ class ParticleView(PointsView):
         super().__init__(parent)
         self.painted_at = 0.0
         self.caption = ""  # what is said in the corner
-        self.layers = {"trails": True, "field": True, "data": True, "follow": True}
+        self.layers = {name: name != "data" for name in LAYERS}
         self._frame: Frame | None = None
         self._ways: list[Points] = []
         self._field: Field | None = None
@@ -45,6 +48,8 @@ class ParticleView(PointsView):
         self._heat: QImage | None = None
         self._data: Points | None = None
         self._behind: QImage | None = None
+        self._outlines: list[QPainterPath] = []  # in the plane, the widest first
+        self._ground: QImage | None = None  # these as a picture
         theme.changed.connect(self._forget_pictures)
 
     # what is shown
@@ -73,6 +78,17 @@ class ParticleView(PointsView):
         self._data, self._behind = points, None
         self.update()
 
+    def show_density(self, values: density.Grid | None) -> None:
+        """Show where the data lie, as `hybridstudio.density` has it; outlines are drawn once."""
+        self._outlines, self._ground = [], None
+        for level in density.levels(values, SHARES) if values is not None else ():
+            path = QPainterPath()
+            for line in density.outlines(values, level):
+                path.addPath(pg.arrayToQPath(line[:, 0].astype(float), line[:, 1].astype(float)))
+                path.closeSubpath()
+            self._outlines.append(path)
+        self.update()
+
     def show_layer(self, name: str, on: bool) -> None:
         """Show or hide one of LAYERS."""
         self.layers[name] = on
@@ -83,7 +99,7 @@ class ParticleView(PointsView):
         self.update()
 
     def _forget_pictures(self) -> None:
-        self._behind = self._heat = None
+        self._behind = self._heat = self._ground = None
         self.update()
 
     # painting
@@ -100,6 +116,8 @@ class ParticleView(PointsView):
                 return
             painter.setClipRect(self.square())
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            if self.layers["density"] and self._outlines:
+                self._paint_density(painter)
             if self.layers["data"] and self._data is not None:
                 self._paint_picture(painter, self._data_picture(self._data), particles.REACH)
             if self.layers["field"] and self._field is not None:
@@ -118,6 +136,41 @@ class ParticleView(PointsView):
         corner = self._at(np.array([[-reach, reach]], np.float32))[0]
         side = 2 * reach * self._scale()
         painter.drawImage(QRectF(corner[0], corner[1], side, side), image)
+
+    def _paint_density(self, painter: QPainter) -> None:
+        """Paint where the data lie: as a picture made once, or as lines where it is zoomed in on.
+        """
+        if self.reach < particles.REACH:
+            painter.save()
+            painter.translate(self.square().center())
+            self._paint_outlines(painter, self._scale(), self.centre)
+            painter.restore()
+            return
+        ratio = self.devicePixelRatioF()
+        side = max(1, round(self.square().width() * ratio))
+        if self._ground is None or self._ground.width() != side:
+            self._ground = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
+            self._ground.fill(Qt.GlobalColor.transparent)
+            with QPainter(self._ground) as inside:
+                inside.translate(side / 2, side / 2)
+                self._paint_outlines(inside, side / (2 * particles.REACH), QPointF(0, 0))
+        self._paint_picture(painter, self._ground, particles.REACH)
+
+    def _paint_outlines(self, painter: QPainter, scale: float, centre: QPointF) -> None:
+        """Paint the ground within each outline, and the outlines, around the painter's origin."""
+        colours = theme.palette()
+        ink, line = QColor(colours.text), QColor(colours.muted)
+        line.setAlpha(150)
+        pen = QPen(line, 1)
+        pen.setCosmetic(True)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.scale(scale, -scale)
+        painter.translate(-centre)
+        painter.setPen(pen)
+        for path, tint in zip(self._outlines, TINTS, strict=True):
+            ink.setAlpha(tint)
+            painter.setBrush(ink)
+            painter.drawPath(path)
 
     def _data_picture(self, points: Points) -> QImage:
         if self._behind is None:

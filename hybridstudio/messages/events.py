@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from hybridstudio.messages.words import Images, Points
 
 
@@ -86,7 +89,9 @@ class Browsed:
     """A data set opened: some pictures with their places and labels, counts, what was skipped.
 
     `skipped` holds (name, why) pairs, the first thousand; `skipped_count` says how many in all.
-    `points` are those of a data set of points, and `images` then one picture of their cloud.
+    `points` are those of a data set of points, and `images` then one picture of their cloud;
+    `density` float32 (S, S) is how densely they lie, as in `hybridstudio.density`, and `is_exact`
+    whether that follows from how they are made rather than from the points.
     """
 
     name: str
@@ -99,6 +104,8 @@ class Browsed:
     skipped: tuple[tuple[str, str], ...] = ()
     skipped_count: int = 0
     points: Points | None = None
+    density: npt.NDArray[np.float32] | None = None
+    is_exact: bool = False
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,8 @@ class Draw:
 class Browse:
     """Open a data set and show up to `count` of its pictures; told as one `Browsed`.
 
-    Points are not leafed through: up to 20,000 are shown, evenly spread over the whole.
+    Points are not leafed through: up to 20,000 are shown, evenly spread over the whole. With
+    `density` that of all of them is told too.
     """
 
     data: DataConfig
@@ -102,6 +103,7 @@ class Browse:
     offset: int = 0
     label: int | None = None
     data_root: Path | None = None
+    density: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from hybridstudio.gui.anatomy import Panel, alone
 from hybridstudio.gui.buttons import flat, toggle
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.drawfields import fill
+from hybridstudio.gui.drawform import SAMPLER_NAMES
 from hybridstudio.gui.nothing import Nothing
 from hybridstudio.gui.particleview import LAST, TRAILS, ParticleView
 from hybridstudio.gui.sliders import form, page, whole
@@ -48,7 +49,9 @@ SIDE = 24  # places along each side at which the model is asked
 WORDS = {"trails": ("Ways", f"The ways that {TRAILS} of the points took"),
          "field": ("Field", "Where the model would move a point, or how real its discriminator "
                             "holds a place: green is real, orange is not"),
-         "data": ("Data", "The data themselves, faintly behind"),
+         "density": ("Density", "Where the data lie: the outlines hold 95 %, 80 % and half of "
+                                "them"),
+         "data": ("Data", "Points of the data themselves, faintly behind"),
          "follow": ("Follow", "Zoom along with the noise, or keep one scale for all frames")}
 
 
@@ -177,6 +180,7 @@ class ParticlesPanel(Panel):
         self.timeline.set_levels([])
         self.view.empty = "Drawing…"
         self.view.show_data(None)
+        self.view.show_density(None)
         self.view.show_frame(None)
         self._show_why()
         self._ask_soon()
@@ -185,7 +189,8 @@ class ParticlesPanel(Panel):
         config = run.config
         blockers = [QSignalBlocker(widget) for widget in (
             self.sampler, self.nfe, self.seed, self.count)]
-        fill(self.sampler, [(name, name) for name in config.model.samplers])
+        fill(self.sampler, [(SAMPLER_NAMES.get(name, name), name)
+                            for name in config.model.samplers])
         self.sampler.setCurrentIndex(max(0, self.sampler.findData(config.sampler)))
         low, _, high = config.model.evaluations
         self.nfe.setRange(low, high)
@@ -254,7 +259,8 @@ class ParticlesPanel(Panel):
         self.draw_button.setText("Stop")
         self.requested.emit(request)
         if self._browsed is None:
-            self._browsed = Browse(run.config.data.model_copy(update={"limit": None}), MOST)
+            self._browsed = Browse(run.config.data.model_copy(update={"limit": None}), MOST,
+                                   density=True)
             self.requested.emit(self._browsed)
 
     def _draw_or_stop(self) -> None:
@@ -276,9 +282,16 @@ class ParticlesPanel(Panel):
             if isinstance(event, Browsed) and request == self._browsed:
                 self.modes = particles.modes_of(event)
                 self.view.show_data(event.points)
+                self._show_density(event)
                 self._show()
         elif request == self._asked:
             self._take(event)
+
+    def _show_density(self, event: Browsed) -> None:
+        known = "exactly, from how the data are made" if event.is_exact else (
+            f"estimated from {event.total:,} points")
+        self.toggles["density"].setToolTip(f"{WORDS['density'][1]} ({known})")
+        self.view.show_density(event.density)
 
     def on_failure(self, request: object, error: StudioError) -> None:
         """Tell an error; without the data at hand the points are shown alone."""
