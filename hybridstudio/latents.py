@@ -17,6 +17,11 @@ from hybridstudio.messages import Codes, Images
 
 Places = npt.NDArray[np.float64]  # how far along a way, 0 is its beginning and 1 its end
 
+# The tables of arithmetic: of a - b so much is added, to so many points; so many codes of a class.
+AMOUNTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+ROWS, STYLES, MOST_CLASSES = 4, 8, 20
+AFTER_KEPT = 1000  # the seed that a table goes on with after a point that no seed stands for
+
 STRAIGHT = 1e-4  # radians below which, from 0 or π, an arc is as good as straight or has no plane
 
 
@@ -249,6 +254,29 @@ def analogy(space: Space, a: npt.ArrayLike, b: npt.ArrayLike, c: npt.ArrayLike) 
             scale = np.divide(wanted, found, out=np.ones_like(found), where=found > 0.0)
             total[..., part] *= np.asarray(scale)[..., None]
     return total.astype(np.float32)
+
+
+def analogies(space: Space, a: Codes, b: Codes, others: Codes, linear: bool = False) -> Codes:
+    """Return each of `others` (R, D) with `AMOUNTS` (K) of a - b added to it, (R · K, D).
+
+    The way from c goes to a - b + c and on, as `between` goes.
+    """
+    amounts = np.array(AMOUNTS)
+    return np.concatenate([between(space, c[None], analogy(space, a, b, c)[None], amounts, linear)
+                           for c in others])
+
+
+def in_classes(codes: Codes, classes: int) -> tuple[Codes, tuple[int, ...]]:
+    """Return codes (N, D) once for every class, up to MOST_CLASSES, and the class of each."""
+    count = min(MOST_CLASSES, classes)
+    return (np.tile(codes, (count, 1)),
+            tuple(label for label in range(count) for _ in range(len(codes))))
+
+
+def seeds_after(seed: int | None, count: int) -> range:
+    """Return the seeds that stand beside one in a table, or beside a point that has none."""
+    first = AFTER_KEPT if seed is None else seed + 1
+    return range(first, first + count)
 
 
 def mixed(space: Space, coarse: npt.ArrayLike, fine: npt.ArrayLike, begins: int) -> Codes:

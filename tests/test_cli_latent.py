@@ -98,6 +98,20 @@ def test_styles_moves_and_arithmetic(saved, said):
     assert len(set(files)) == 3
 
 
+def test_tables_of_arithmetic(saved, said):
+    told = said("interpolate", saved["gan"], "--analogy", "1,2,3", "--grid", 2, "--out", "a.png")
+    assert told["count"] == 14
+    said("interpolate", saved["gan"], "--corners", "3,1-2+3,3,3", "--grid", 2, "--out", "b.png")
+    table, once = pixels("a.png"), pixels("b.png")
+    assert np.array_equal(table[2:10, 2:10], once[2:10, 2:10])
+    assert np.array_equal(table[2:10, 42:50], once[2:10, 12:20])  # the fifth is added once
+    said("interpolate", saved["gan"], "--classes", 7, "--grid", 2, "--out", "c.png")
+    said("interpolate", saved["gan"], "--corners", "7,8,7,8", "--grid", 2, "--label", 1,
+         "--out", "d.png")
+    assert np.array_equal(pixels("c.png")[12:20], pixels("d.png")[2:10])
+    assert pictures.read_settings(Path("c.png"))["classes"] == "7"
+
+
 def test_points_of_the_plane_are_one_cloud(saved, said):
     said("interpolate", saved["gan-points"], "--corners", "1,2,3,4", "--out", "cloud.png")
     assert Path("cloud.png").is_file()
@@ -123,7 +137,7 @@ def test_pictures_are_encoded_kept_and_interpolated(saved, said):
     assert np.array_equal(kept[0].code, codes[0])
     assert said("interpolate", run, "--corners", "mine,mine 2,3,4", "--grid", 2, "--out",
                 "kept.png")["count"] == 4
-    assert "corners" not in pictures.read_settings(Path("kept.png"))  # no seed says where they are
+    assert pictures.read_settings(Path("kept.png"))["corners"] == "mine,mine 2,3,4"
 
 
 def test_directions_are_listed_written_and_shown(saved, said):
@@ -138,7 +152,10 @@ def test_directions_are_listed_written_and_shown(saved, said):
 
 
 @pytest.mark.parametrize(("words", "error"), [
-    (["--corners", "1,2,3"], "4 corners"), (["--walk", "1", "--corners", "1,2,3,4"], "between"),
+    (["--corners", "1,2,3"], "takes 4 points"), (["--analogy", "1,2"], "takes 3 points"),
+    (["--walk", "1", "--corners", "1,2,3,4"], "between"), (["--classes", "1,2"], "takes 1 point"),
+    (["--classes", "1", "--label", "1"], "every class"), (["--walk", "1,2", "--window", "0,0,1,1"],
+                                                         "part of a grid"),
     (["--corners", "1,2,3,x"], "No point"), (["--corners", "1,2,3,4", "--space", "w"], "space w"),
     (["--corners", "1,2,3,4", "--mix", "0:a"], "no share"),
     (["--corners", "1,2,3,4", "--mix", "9:1"], "problem"),

@@ -11,10 +11,11 @@ from hybridstudio import latents, paths, pictures, points_kept
 from hybridstudio.gui.cannedlatent import drawn
 from hybridstudio.gui.latentstate import Spot
 from hybridstudio.gui.panels.latent import LatentPanel
-from hybridstudio.gui.panels.latentmath import AMOUNTS, ROWS, LatentMathPanel, added
+from hybridstudio.gui.panels.latentmath import LatentMathPanel
 from hybridstudio.gui.panels.latentpair import LatentPairPanel
 from hybridstudio.gui.panels.latentwalk import LatentWalkPanel
 from hybridstudio.gui.walkform import Walk
+from hybridstudio.latents import AMOUNTS, ROWS
 from hybridstudio.messages import Decode, Decoded, Done
 from hybridstudio.points_kept import Kept
 
@@ -129,7 +130,7 @@ def test_the_sum_is_exact_where_it_is_added_once(sums):
     np.testing.assert_array_equal(codes[2 + AMOUNTS.index(1.0)],
                                   latents.analogy(sums.space, a, b, c))
     np.testing.assert_array_equal(codes[2 + len(AMOUNTS)], d)
-    np.testing.assert_array_equal(added(sums.space, a, b, np.stack([c]))[2], c)
+    np.testing.assert_array_equal(latents.analogies(sums.space, a, b, c[None])[0], c)
     assert len(sums.equation.images()) == 4
     assert sums.table.caption(len(AMOUNTS)) == "seed 3, + 0"
 

@@ -35,6 +35,7 @@ from hybridstudio.messages import (
 
 _MOVE = re.compile(r"(pca|sefa|kl)(\d+)")
 _ANALOGY = re.compile(r"(\d+)-(\d+)\+(\d+)")
+COUNTS = {"corners": 4, "analogy": 3, "classes": 1}  # points that an option takes
 Moves = tuple[Codes, list[float]]
 
 
@@ -118,10 +119,10 @@ class Asking:
             self.knobs, self.step, self.weights, self.device), Encoded)
         return told[0].codes
 
-    def pictures(self, codes: Codes) -> Drawn:
-        """Draw codes (N, D); raises Cancelled."""
+    def pictures(self, codes: Codes, labels: tuple[int, ...] = ()) -> Drawn:
+        """Draw codes (N, D), each in a class of its own where `labels` say so; raises Cancelled."""
         told = self._asked(Decode(
-            self.run.path, codes, self.space.name, self.mix, (), self.sampler, self.nfe, None,
+            self.run.path, codes, self.space.name, self.mix, labels, self.sampler, self.nfe, None,
             self.knobs, self.step, self.weights, self.device), Decoded)
         return Drawn(told[0].images, told[0].seconds, told[1])
 
@@ -143,6 +144,23 @@ class Asking:
         if not found:
             raise StudioError("Nothing came back", "the engine ended without an answer")
         return found[0], dict(watched.done.result)
+
+
+def table_of(asking: Asking, kind: str, points: Sequence[str], count: int, linear: bool,
+             ) -> tuple[Codes, tuple[int, ...]]:
+    """Return the codes of a table of arithmetic, and their classes where it goes through them.
+
+    `count` is how many codes stand beside each other: the last of `points` and the seeds after it.
+    """
+    classes = len(asking.run.config.data.classes) if asking.run.config.model.learns_labels else 0
+    if kind == "classes" and not classes:
+        raise UsageError(f"{asking.run.name} learned no classes", fix="give --analogy, or choose "
+                         "a run that learned classes")
+    last = int(points[-1]) if points[-1].isdecimal() else None
+    codes = asking.codes([*points, *map(str, latents.seeds_after(last, count - 1))])
+    if kind == "classes":
+        return latents.in_classes(codes, classes)
+    return latents.analogies(asking.space, codes[0], codes[1], codes[2:], linear), ()
 
 
 def moves_of(asking: Asking, texts: Sequence[str]) -> Moves | None:
@@ -182,6 +200,22 @@ def _kept(asking: Asking, name: str) -> Codes:
 # --- reading --------------------------------------------------------------------------------------
 
 
+def read_points(**texts: str | None) -> tuple[str, list[str]]:
+    """Read the one option that says between which points is drawn; raises UsageError."""
+    given = {kind: text for kind, text in texts.items() if text is not None}
+    if len(given) != 1:
+        raise UsageError("It is not said between which points", "give one of "
+                         f"{', '.join(f'--{kind}' for kind in texts)}",
+                         "as in --corners 1,2,3,4, or --walk 1,2,3")
+    (kind, text), = given.items()
+    points, wanted = [part.strip() for part in text.split(",")], COUNTS.get(kind)
+    if wanted is not None and len(points) != wanted:
+        many = "1 point" if wanted == 1 else f"{wanted} points"
+        raise UsageError(f"--{kind} takes {many}, not {len(points)}", fix="write it as "
+                         f"--{kind} {','.join(map(str, range(1, wanted + 1)))}")
+    return kind, points
+
+
 def read_mix(mix: str | None, label: str | None, config: RunConfig) -> dict[int, float]:
     """Read the shares of classes from 3:0.5,8:0.5 (or 3=0.5,8=0.5), or from one label."""
     if mix is not None and label is not None:
@@ -215,9 +249,12 @@ def read_window(text: str | None) -> tuple[float, float, float, float]:
     return left, top, right, bottom
 
 
-def settings_of(asking: Asking, corners: str | None, side: int, lerp: bool,
-                window: str | None) -> dict[str, Any]:
-    """Gather what a PNG carries, so that dropping it on the window brings the grid back."""
+def settings_of(asking: Asking, kind: str, points: Sequence[str], drawn: Mapping[str, Any],
+                ) -> dict[str, Any]:
+    """Gather what a PNG carries, so that dropping it on the window brings back what was `drawn`.
+
+    `points` are those of the option `kind`; the window has no place for A-B+C.
+    """
     config = asking.run.config
     model, settings = config.model, {"run": asking.run.name, "space": asking.space.name}
     usual = config.sampler if config.sampler in model.steady else model.steady[0]
@@ -227,7 +264,6 @@ def settings_of(asking: Asking, corners: str | None, side: int, lerp: bool,
              "weights": asking.weights, "knobs": knobs or None,
              "step": step if step is not None else max(asking.run.checkpoints, default=None),
              "mix": {str(label): share for label, share in asking.mix.items()} or None}
-    if corners is not None and all(part.strip().isdecimal() for part in corners.split(",")):
-        found |= {"corners": corners, "grid": side, "path": "linear" if lerp else "slerp",
-                  "window": window}
+    if not any(map(_ANALOGY.fullmatch, points)):
+        found |= {kind: ",".join(points), **drawn}
     return found

@@ -15,8 +15,10 @@ from hybridstudio.cli.codes import (
     Cancelled,
     moves_of,
     read_mix,
+    read_points,
     read_window,
     settings_of,
+    table_of,
 )
 from hybridstudio.cli.draw import cancelled, index_of, read_knobs, refuse_existing
 from hybridstudio.cli.screen import screen_of
@@ -24,6 +26,7 @@ from hybridstudio.errors import StudioError, UsageError
 from hybridstudio.messages import Codes, Directions, Encode, Encoded, Event, Images
 from hybridstudio.telling import duration, number
 
+SIDE = 8  # of a grid
 FRAMES = 60  # of a walk
 REACH, COLUMNS = 3.0, 7  # how far each way, and pictures, of a row that shows a direction
 SHOWN = 12  # directions
@@ -43,10 +46,17 @@ def interpolate(
     corners: Annotated[str | None, typer.Option(
         metavar="S1,S2,S3,S4", help="Seeds, names of kept points, or A-B+C of three seeds: top "
         "left, top right, bottom left, bottom right.")] = None,
-    grid: Annotated[int, typer.Option(
-        min=1, max=64, metavar="N", help="Pictures on each side of the grid.")] = 8,
+    grid: Annotated[int | None, typer.Option(
+        min=1, max=64, metavar="N", help=f"Pictures on each side of the grid ({SIDE}); rows of "
+        f"--analogy ({latents.ROWS}), columns of --classes ({latents.STYLES}).")] = None,
     walk: Annotated[str | None, typer.Option(
         metavar="S1,S2,...", help="Walk through these points instead.")] = None,
+    analogy: Annotated[str | None, typer.Option(
+        metavar="A,B,C", help="Add 0 to 1.5 times A-B to C and to the seeds after it, a row each.")
+    ] = None,
+    classes: Annotated[str | None, typer.Option(
+        metavar="S", help="Draw every class, a row each, with the code of this point and those of "
+        "the seeds after it.")] = None,
     frames: Annotated[int, typer.Option(
         min=2, max=5000, metavar="N", help="Frames of a walk.")] = FRAMES,
     loop: Annotated[bool, typer.Option(help="Lead a walk back to where it began.")] = True,
@@ -84,13 +94,13 @@ def interpolate(
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> int:
-    """Draw what lies between points of a latent space: a grid of four corners, or a walk."""
+    """Draw what lies between points of a latent space: a grid, a walk, or a table of sums."""
     screen = screen_of(context)
     out = out.expanduser()
     refuse_existing(out, force, (".png", *(pictures.ANIMATIONS if walk else ())))
-    if (corners is None) == (walk is None):
-        raise UsageError("It is not said between which points", "give --corners or --walk",
-                         "as in --corners 1,2,3,4, or --walk 1,2,3")
+    kind, points = read_points(corners=corners, walk=walk, analogy=analogy, classes=classes)
+    if window is not None and kind != "corners":
+        raise UsageError("--window shows a part of a grid", fix="give it with --corners")
     if ease not in latents.EASINGS:
         raise UsageError(f"There is no easing {ease}",
                          fix=f"choose of {', '.join(latents.EASINGS)}")
@@ -99,15 +109,17 @@ def interpolate(
     asking = Asking.of(folder, screen, space=space, mix=read_mix(mix, label, config),
                        sampler=sampler, nfe=nfe, knobs=read_knobs(knobs, config), step=step,
                        weights=weights, device=device)
-    if walk and config.shape.is_points:
-        raise UsageError("Points of the plane are shown as one cloud, not as a walk",
+    if kind != "corners" and config.shape.is_points:
+        raise UsageError("Points of the plane are shown as one cloud, not one by one",
                          f"{folder.name} draws points", "give --corners, and see where they go")
-    settings = settings_of(asking, corners if corners is not None else None, grid, lerp, window)
+    if kind == "classes" and asking.mix and asking.space.is_normal:
+        raise UsageError("--classes draws every class", fix="leave out --label and --mix")
+    side = grid or {"analogy": latents.ROWS, "classes": latents.STYLES}.get(kind, SIDE)
+    path = "linear" if lerp else "slerp"
+    settings = settings_of(asking, kind, points, {
+        "frames": frames, "loop": loop, "ease": ease, "pace": "pixels" if paced else "latent",
+        "path": path, "ms": ms} if walk else {"grid": side, "path": path, "window": window})
     try:
-        stops = asking.codes((corners or walk or "").split(","))
-        if corners is not None and len(stops) != 4:
-            raise UsageError(f"A grid has 4 corners, not {len(stops)}",
-                             fix="give four seeds, as in --corners 1,2,3,4")
         other = None if style is None else asking.codes([style])[0]
         moves = moves_of(asking, move or ())
 
@@ -116,12 +128,17 @@ def interpolate(
                 codes = latents.mixed(asking.space, codes, other, begins)
             return codes if moves is None else latents.moved(codes, *moves)
 
-        if corners is not None:
-            codes = latents.grid(asking.space, stops, grid, lerp, read_window(window))
-        else:
+        labels: tuple[int, ...] = ()
+        if kind == "corners":
+            codes = latents.grid(asking.space, asking.codes(points), side, lerp,
+                                 read_window(window))
+        elif kind == "walk":
+            stops = asking.codes(points)
             at = latents.stations(len(stops), frames, loop=loop, easing=ease)
             codes = latents.walked(asking.space, stops, at, loop=loop, linear=lerp)
-        drawn = asking.pictures(changed(codes))
+        else:
+            codes, labels = table_of(asking, kind, points, side, lerp)
+        drawn = asking.pictures(changed(codes), labels)
         if walk and paced:
             apart, _ = latents.unevenness(drawn.images, len(drawn.images))
             at = latents.paced(at, apart[0], frames)
@@ -130,13 +147,13 @@ def interpolate(
     except Cancelled as stopped:
         return cancelled(stopped.code, screen)
     images = drawn.images
+    columns = {"walk": None, "analogy": len(latents.AMOUNTS)}.get(kind, side)
     if out.suffix.lower() in pictures.ANIMATIONS:
         pages = (pictures.zoomed(page, zoom) for page in pictures.as_rgb(images))
         pictures.write_animation(out, pages, ms, hold=ms, overwrite=force, settings=settings)
     else:
-        columns = grid if corners is not None else None
         pictures.write_png(out, pictures.sheet(images, columns, zoom), settings, force)
-    steps = _steps(images, grid if corners is not None else len(images))
+    steps = _steps(images, columns or len(images))
     screen.say(f"{len(codes):,} codes of {asking.space.name} in {duration(drawn.seconds)}, "
                f"neighbours {number(steps['mean'])} apart, {number(steps['largest'])} at most "
                f"→ {out}", "bold")

@@ -235,6 +235,8 @@ class DDPM(Family):
 
     def find_codes(self, images: Tensor, plan: DrawPlan, space: str) -> Iterator[Tensor]:
         """Walk pictures back to the noise that DDIM draws them from."""
+        # All the way to T - 1, where draw_codes begins: its first steps decide too. Taken from the
+        # calmer level `highest` instead, 20 to 50 steps lose 0.23 to 0.26 of a digit, not 0.01.
         timesteps = timesteps_for("ddim", self.schedule, plan.nfe)
         predict = self.predictor(plan.labels, plan.guidance)
         for moment in ddim_invert(predict, images, self.schedule, timesteps, ROUNDS):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hybridstudio import commands, points_kept
+from hybridstudio.config.models.base import Space
 from hybridstudio.gui.latentstate import (
     SIDES,
     WHOLE,
@@ -17,7 +19,7 @@ from hybridstudio.gui.latentstate import (
     Square,
     told,
 )
-from hybridstudio.gui.walkform import Walk
+from hybridstudio.gui.walkform import EASINGS, FRAMES, PACES, Walk
 from hybridstudio.runs import Run
 
 _NUMBERS = re.compile(r"[\d\s]+(-[\d\s]+\+[\d\s]+)?")  # a seed, or A-B+C of three
@@ -26,19 +28,18 @@ _NUMBERS = re.compile(r"[\d\s]+(-[\d\s]+\+[\d\s]+)?")  # a seed, or A-B+C of thr
 def settings_of(run: Run, square: Square, how: How, names: Collection[str] = ()) -> dict[str, Any]:
     """Return what a picture's file carries of a grid; corners that have no name are left out."""
     said = told(run, how)
-    if not untold(square.corners, names):
-        said["corners"] = spot_words(square.corners)
-        said["grid"] = square.side
+    if corners := known_words(square.corners, names):
+        said["corners"], said["grid"] = corners, square.side
         said["path"] = "linear" if square.linear else "slerp"
         if square.window != WHOLE:
             said["window"] = ",".join(f"{end:.6g}" for end in square.window)
     return said
 
 
-def command_of(run: Run, square: Square, how: How) -> str:
+def command_of(run: Run, square: Square, how: How, out: str = "latent.png") -> str:
     """Return the command line that draws the same grid, where seeds or kept points are corners."""
     words = ["hybridstudio", "interpolate", commands.name_of(run.path), "--corners",
-             spot_words(square.corners), "--grid", str(square.side), "--out", "latent.png"]
+             spot_words(square.corners), "--grid", str(square.side), "--out", out]
     if square.linear:
         words.append("--linear")
     if square.window != WHOLE:
@@ -72,6 +73,11 @@ def spot_words(spots: Sequence[Spot]) -> str:
     return ",".join(str(spot.seed) if spot.is_seed else spot.name for spot in spots)
 
 
+def known_words(spots: Sequence[Spot], names: Collection[str]) -> str:
+    """Return what a picture's file carries of places; "" where one has no name."""
+    return "" if untold(spots, names) else spot_words(spots)
+
+
 def walk_command(run: Run, walk: Walk, how: How, ms: int) -> str:
     """Return the command line that draws the same walk."""
     words = ["hybridstudio", "interpolate", commands.name_of(run.path), "--walk",
@@ -80,6 +86,15 @@ def walk_command(run: Run, walk: Walk, how: How, ms: int) -> str:
     words += [] if walk.loop else ["--no-loop"]
     words += ["--linear"] if walk.linear else []
     words += ["--paced"] if walk.pace == "pixels" else []
+    return commands.quoted([*words, *how_words(run, how)])
+
+
+def table_command(run: Run, kind: str, spots: Sequence[Spot], how: How, space: Space | None) -> str:
+    """Return the command line that draws the same table of arithmetic, an analogy or classes."""
+    if kind == "classes" and space is not None and space.is_normal:  # no class is blended
+        how = replace(how, mix=How.of(run).mix)
+    words = ["hybridstudio", "interpolate", commands.name_of(run.path), f"--{kind}",
+             spot_words(spots), "--out", f"{kind}.png"]
     return commands.quoted([*words, *how_words(run, how)])
 
 
@@ -107,7 +122,7 @@ def spots_told(text: str, run: Run, settings: Mapping[str, Any]) -> tuple[Spot, 
     """Return the places that `spot_words` wrote; raises UsageError for a point that is not kept."""
     space = str(settings.get("space", ""))
     found = []
-    for word in map(str.strip, str(text).split(",")):
+    for word in map(str.strip, text.split(",") if text.strip() else ()):
         if not word.isdecimal():
             found.append(Spot.kept(points_kept.named(run.path, space, word)))
         elif int(word) < 2**31:
@@ -124,6 +139,34 @@ def square_told(settings: Mapping[str, Any], run: Run) -> Square:
                     max(SIDES[0], min(SIDES[2], side)), settings.get("path") == "linear")
     window = _numbers(settings.get("window", ""))
     return square.into((window[0], window[1], window[2], window[3])) if len(window) == 4 else square
+
+
+def walk_settings(run: Run, walk: Walk, how: How, names: Collection[str], ms: int,
+                  ) -> dict[str, Any]:
+    """Return what a file carries of a walk; no points where one of them has no name."""
+    return {**told(run, how), "walk": known_words(walk.stops, names), "frames": walk.count,
+            "loop": walk.loop, "ease": walk.easing, "pace": walk.pace, "ms": ms,
+            "path": "linear" if walk.linear else "slerp"}
+
+
+def walk_told(settings: Mapping[str, Any], run: Run, before: Walk) -> Walk:
+    """Return the walk that a file tells of; what it does not tell is as `before`."""
+    stops = spots_told(settings.get("walk", ""), run, settings) or before.stops
+    loop = settings.get("loop", before.loop)
+    legs = max(1, len(stops) if loop else len(stops) - 1)
+    frames = round((settings["frames"] - (not loop)) / legs) if "frames" in settings else (
+        before.frames)
+    easing, pace = settings.get("ease"), settings.get("pace")
+    return Walk(stops, max(FRAMES[0], min(FRAMES[2], frames)),
+                easing if easing in EASINGS else before.easing, loop,
+                settings.get("path") == "linear", pace if pace in PACES else before.pace)
+
+
+def view_told(settings: Mapping[str, Any]) -> str:
+    """Return the view of the page Latent that a file's settings are for, by its name in PANELS."""
+    views = {"walk": "latentwalk", "analogy": "latentmath", "classes": "latentmath",
+             "other": "latentpair"}
+    return next((view for key, view in views.items() if key in settings), "latent")
 
 
 def _numbers(text: str) -> list[float]:

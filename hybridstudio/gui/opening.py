@@ -9,9 +9,10 @@ from hybridstudio import runs
 from hybridstudio.config import DataConfig
 from hybridstudio.errors import StudioError, translate
 from hybridstudio.gui import drops
+from hybridstudio.gui.latenttold import view_told
+from hybridstudio.gui.latentview import LatentView
 from hybridstudio.gui.panels.data import DataPanel
 from hybridstudio.gui.panels.denoise import DenoisePanel
-from hybridstudio.gui.panels.latent import LatentPanel
 from hybridstudio.gui.panels.setup import SetupPanel
 from hybridstudio.messages import Notice
 
@@ -53,8 +54,11 @@ def _restore(window: Window, settings: dict[str, Any]) -> None:
                                "warning"))
             return
     if "space" in settings:  # of codes
-        window.show_page("latent")
-        window.panel(LatentPanel).restore(settings)
+        name = view_told(settings)
+        window.show_page(name)
+        view = window.panels[name]
+        assert isinstance(view, LatentView)
+        view.restore(settings)
         return
     window.show_page("denoise")
     window.panel(DenoisePanel).restore(settings)

@@ -53,6 +53,12 @@ class OtherRun(QWidget):
             self.run.setCurrentIndex(max(0, self.run.findData(path)))
         self._offer_steps(step)
 
+    def choose(self, run: Run, step: int | None, label: int | None) -> None:
+        """Choose a run, also one that was not offered, with a checkpoint and a class."""
+        self.offer([*self._runs.values(), *([] if run.path in self._runs else [run])], run.path,
+                   step)
+        self.label.setCurrentIndex(max(0, self.label.findData(label)))
+
     @property
     def chosen_run(self) -> Run | None:
         """The run that is chosen."""

@@ -81,7 +81,8 @@ class SheetExport(QToolButton):
                 pictures.write_samples(path, images, settings, overwrite)
             else:
                 hold = ms if material.get("loop") else 1000
-                pictures.write_animation(path, pages(images, check), ms, hold, overwrite)
+                pictures.write_animation(path, pages(images, check), ms, hold, overwrite,
+                                         settings)
 
         self._writer = Writer(work, self)
         self._writer.written.connect(lambda: self.written.emit(path))

@@ -64,6 +64,11 @@ class WalkBar(QWidget):
         """Milliseconds that a frame stays."""
         return max(1, round(1000 / self.speed.currentData()))
 
+    def show_interval(self, ms: int) -> None:
+        """Choose the speed at which a frame stays most nearly so many milliseconds."""
+        near = min(range(len(SPEEDS)), key=lambda place: abs(1000 / SPEEDS[place] - ms))
+        self.speed.setCurrentIndex(near)
+
     def show_frames(self, there: list[bool]) -> None:
         """Say which frames there are by now."""
         self._there = there

@@ -25,11 +25,16 @@ SETTINGS: dict[str, type] = {
     "frame": int, "t": float, "version": str, "knobs": dict, "invert": bool,
     "space": str, "mix": dict,
     "corners": str, "grid": int, "path": str, "window": str,
+    "walk": str, "frames": int, "loop": bool, "ease": str, "pace": str, "ms": int,
+    "analogy": str, "classes": str,
+    "other": str, "other_step": int, "other_label": int,
 }
+PLACES = {"corners", "walk", "analogy", "classes"}  # seeds and names of points, never a file's
 
 MAX_TEXT = 64 * 1024  # bytes of settings, packed or unpacked; real ones are below 1 kB
 MAX_CHUNKS = 10_000
 MAX_KNOBS = 100
+_PLACES = re.compile(r"[^\x00-\x1f\x7f]{0,8000}")
 _BARE_NAME = re.compile(r"[^/\\:\x00-\x1f\x7f]{1,200}")
 
 
@@ -133,7 +138,8 @@ def _cleaned(values: Any) -> dict[str, Any]:
         value: Any = values.get(key)
         if kind is float and type(value) is int and abs(value) < 2**53:
             value = float(value)
-        is_path = isinstance(value, str) and not _BARE_NAME.fullmatch(value)
+        right = _PLACES if key in PLACES else _BARE_NAME
+        is_path = isinstance(value, str) and not right.fullmatch(value)
         if type(value) is dict:
             value = {name: float(number) for name, number in list(value.items())[:MAX_KNOBS]
                      if _BARE_NAME.fullmatch(name) and type(number) in (int, float)

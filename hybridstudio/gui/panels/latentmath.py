@@ -18,22 +18,20 @@ from hybridstudio.gui.drawing import classes
 from hybridstudio.gui.flow import Flow
 from hybridstudio.gui.fold import Fold
 from hybridstudio.gui.latentstate import How, Spot, told
+from hybridstudio.gui.latenttold import known_words, spots_told, table_command, untold
 from hybridstudio.gui.latentview import LatentView
 from hybridstudio.gui.pointlist import PointList
 from hybridstudio.gui.spottag import SpotTag
 from hybridstudio.gui.tableview import TableView
 from hybridstudio.gui.theme import GRID
 from hybridstudio.gui.undoing import History
-from hybridstudio.messages import Codes, Decode, Decoded
+from hybridstudio.latents import AMOUNTS, ROWS, STYLES
+from hybridstudio.messages import Decode, Decoded
 from hybridstudio.points_kept import Kept
 from hybridstudio.runs import Run
 
-AMOUNTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)  # of A - B that is added
-ROWS = 4  # points that it is added to
-STYLES = 8  # seeds of a sweep
-MOST_CLASSES = 20
-
 Kind = Literal["analogy", "classes"]
+NAMED: dict[Kind, tuple[str, ...]] = {"analogy": ("a", "b", "c"), "classes": ("c",)}
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,16 @@ class Sum:
     b: Spot = field(default_factory=lambda: Spot(1))
     c: Spot = field(default_factory=lambda: Spot(2))
     kind: Kind = "analogy"
+
+    @property
+    def spots(self) -> tuple[Spot, ...]:
+        """What is named: A, B and C, or only where the styles begin."""
+        return tuple(getattr(self, name) for name in NAMED[self.kind])
+
+    def row(self, count: int) -> tuple[Spot, ...]:
+        """Return C and the seeds that stand beside it in the table."""
+        seed = self.c.seed if self.c.is_seed else None
+        return (self.c, *map(Spot, latents.seeds_after(seed, count - 1)))
 
 
 class LatentMathPanel(LatentView):
@@ -62,6 +70,7 @@ class LatentMathPanel(LatentView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.history: History[tuple[Sum, How]] = History((Sum(), How()))
+        self._is_draft = False
         self.tags = {name: SpotTag(name.upper(), self.points) for name in ("a", "b", "c")}
         self.equation, self.table = TableView(), TableView()
         self.equation.setFixedHeight(136)
@@ -180,43 +189,42 @@ class LatentMathPanel(LatentView):
                 or run.config.shape.is_points:
             return
         told = self.sum
-        spots = [told.a, told.b, told.c, *_after(told.c, max(ROWS, STYLES) - 1)]
+        spots = [told.a, told.b, *told.row(max(ROWS, STYLES))]
         codes = self.coder.codes(run, self.how, space, spots)
         if codes is None:
             return
         if told.kind == "classes":
-            count = min(MOST_CLASSES, len(classes(run)))
-            styles = codes[2:2 + STYLES]
-            self.want(np.tile(styles, (count, 1)),
-                      tuple(index for index in range(count) for _ in range(len(styles))))
+            self.want(*latents.in_classes(codes[2:2 + STYLES], len(classes(run))))
         else:
-            self.want(added(space, codes[0], codes[1], codes[2:2 + ROWS]))
+            table = latents.analogies(space, codes[0], codes[1], codes[2:2 + ROWS])
+            self.want(np.concatenate([codes[:2], table]))
 
     def on_drawn(self, wanted: Decode, drawn: Decoded) -> None:
         """Show the sum, or the sweep."""
         self.drawn_well()
+        self._is_draft = drawn.is_draft
         run, told = self.run_shown, self.sum
         if run is None:
             return
         if wanted.labels:
             count = len(set(wanted.labels))
             names = tuple(classes(run)[:count])
-            seeds = [told.c, *_after(told.c, STYLES - 1)]
-            self.table.set_table(drawn.images, names, tuple(spot.says for spot in seeds))
+            self.table.set_table(drawn.images, names, tuple(spot.says for spot in told.row(STYLES)))
         elif len(drawn.images) == 2 + ROWS * len(AMOUNTS):
             rest = drawn.images[2:]
             whole = AMOUNTS.index(1.0)
             self.equation.set_table(
                 np.concatenate([drawn.images[:2], rest[[0, whole]]]), (),
                 ("A", "− B", "+ C", "= A − B + C"))
-            spots = [told.c, *_after(told.c, ROWS - 1)]
-            self.table.set_table(rest, tuple(spot.says for spot in spots),
+            self.table.set_table(rest, tuple(spot.says for spot in told.row(ROWS)),
                                  tuple(f"+ {amount:g}" for amount in AMOUNTS))
         self.readout.setText(f"draft, {drawn.nfe} evaluations" if drawn.is_draft else " ")
 
     def show_state(self) -> None:
         """Offer what can be done now."""
-        self.export.setEnabled(self.is_ready and self.table.images() is not None)
+        self.export.setEnabled(self.is_ready and self.table.images() is not None
+                               and not self._is_draft)
+        self.show_copy(untold(self.sum.spots, self.names))
 
     # --- changes ----------------------------------------------------------------------------------
 
@@ -230,29 +238,28 @@ class LatentMathPanel(LatentView):
         """Add the difference to a picture that was found."""
         self._take(replace(self.sum, c=Spot.kept(point)))
 
+    # --- the command line and files ---------------------------------------------------------------
+
+    def command(self, run: Run) -> str:
+        """Return the command line that draws the same table."""
+        return table_command(run, self.sum.kind, self.sum.spots, self.how, self.space)
+
+    def read(self, settings: dict[str, Any], run: Run) -> Sum:
+        """Return what was reckoned."""
+        kind: Kind = "classes" if "classes" in settings and classes(run) else "analogy"
+        spots = spots_told(settings.get(kind, ""), run, settings)
+        is_whole = len(spots) == len(NAMED[kind])
+        named = dict(zip(NAMED[kind], spots, strict=True)) if is_whole else {}
+        return replace(self.sum, kind=kind, **named)
+
     def _material(self) -> dict[str, Any]:
         run = self.run_shown
         assert run is not None
+        settings = told(run, self.how) | {
+            self.sum.kind: known_words(self.sum.spots, self.names)}
         sweeps = self.sum.kind == "classes"
         return {"images": self.table.images(), "columns": STYLES if sweeps else len(AMOUNTS),
-                "settings": told(run, self.how)}
-
-
-def added(space: Space, a: Codes, b: Codes, others: Codes) -> Codes:
-    """Return a, b, and each of `others` (R, D) with 0 to 1.5 times a - b added: (2 + R·7, D).
-
-    The way from c goes to a - b + c and on, along the sphere where codes are normal.
-    """
-    amounts = np.array(AMOUNTS)
-    rows = [latents.between(space, c[None], latents.analogy(space, a, b, c)[None], amounts)
-            for c in others]
-    return np.concatenate([a[None], b[None], *rows])
-
-
-def _after(spot: Spot, many: int) -> list[Spot]:
-    """Return the seeds after one; those from 1,000 on after a point that was kept."""
-    first = spot.seed + 1 if spot.is_seed else 1000
-    return [Spot(first + place) for place in range(many)]
+                "settings": settings}
 
 
 if __name__ == "__main__":

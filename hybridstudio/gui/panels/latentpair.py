@@ -25,10 +25,12 @@ from hybridstudio.gui.latentstate import (
     Square,
     able_runs,
     draft_of,
+    how_told,
+    single_label,
     space_of,
     spaces_of,
 )
-from hybridstudio.gui.latenttold import settings_of
+from hybridstudio.gui.latenttold import command_of, settings_of, square_told, untold
 from hybridstudio.gui.latentview import LatentView
 from hybridstudio.gui.otherrun import OtherRun
 from hybridstudio.gui.spottag import SpotTag
@@ -214,8 +216,10 @@ class LatentPairPanel(LatentView):
 
     def show_state(self) -> None:
         """Offer what can be done now."""
-        self.export.setEnabled(self.is_ready and all(
+        self.export.setEnabled(self.is_ready and not self._stages and all(
             view.images() is not None for view in self.views))
+        lacks = any(side.chosen_run is None for side in self.sides)
+        self.show_copy("a side has no model" if lacks else untold(self.square.corners, ()))
 
     # --- changes ----------------------------------------------------------------------------------
 
@@ -244,15 +248,41 @@ class LatentPairPanel(LatentView):
         self._stages = []
         super().show_run(path)
 
+    # --- the command line and files ---------------------------------------------------------------
+
+    def command(self, run: Run) -> str:
+        """Return the command lines that draw the left and the right grid."""
+        lines = [command_of(run, self.square, how, f"{name}.png")
+                 for name, (run, how) in zip(("left", "right"), self._pair(), strict=True)]
+        return "\n".join(lines)
+
+    def read(self, settings: dict[str, Any], run: Run) -> Square:
+        """Return the grid of a picture's file, and choose its runs, checkpoints and classes."""
+        square = square_told(settings, run)
+        names = str(settings.get("other", run.name))
+        other = run if names == run.name else runs.read(runs.find(names))
+        mix = how_told(settings, run)
+        self.sides[0].choose(run, mix.step, single_label(mix))
+        self.sides[1].choose(other, settings.get("other_step"), settings.get("other_label"))
+        self._stages = []
+        return square
+
+    def _pair(self) -> list[tuple[Run, How]]:
+        """Return the runs of both sides and how they draw."""
+        return [(side.chosen_run, side.how) for side in self.sides
+                if side.chosen_run is not None and side.how is not None]
+
     def _material(self) -> dict[str, Any]:
         """Gather both grids as one sheet, the left one's columns before the right one's."""
-        run, side = self.run_shown, self.square.side
-        assert run is not None
+        side, (left, right) = self.square.side, self._pair()
         pair = [view.images() for view in self.views]
         images = [image for row in range(side) for half in pair if half is not None
                   for image in _like(half, pair[0])[row * side:(row + 1) * side]]
+        other, how = right
         return {"images": np.stack(images), "columns": 2 * side,
-                "settings": settings_of(run, self.square, self.how)}
+                "settings": settings_of(left[0], self.square, left[1]) | {
+                    "other": other.name, "other_step": how.step,
+                    "other_label": single_label(how)}}
 
 
 def _like(images: Images, first: Images | None) -> Images:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QGuiApplication, QKeyEvent
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from hybridstudio.config.models.base import Space
@@ -19,8 +19,8 @@ from hybridstudio.gui.anatomy import alone
 from hybridstudio.gui.drawing import classes
 from hybridstudio.gui.fold import Fold
 from hybridstudio.gui.images import ImageSheet
-from hybridstudio.gui.latentstate import How, Spot, draft_of, told, with_label
-from hybridstudio.gui.latenttold import walk_command
+from hybridstudio.gui.latentstate import How, Spot, draft_of, with_label
+from hybridstudio.gui.latenttold import untold, walk_command, walk_settings, walk_told
 from hybridstudio.gui.latentview import LatentView
 from hybridstudio.gui.pointlist import PointList
 from hybridstudio.gui.sheetexport import WALK
@@ -206,8 +206,7 @@ class LatentWalkPanel(LatentView):
         frames = self.walker.frames
         self.export.setEnabled(self.is_ready and bool(frames)
                                and all(frame is not None for frame in frames))
-        self.copy.setEnabled(self.is_ready and all(
-            stop.is_seed or stop.name in self.names for stop in self.walk.stops))
+        self.show_copy(untold(self.walk.stops, self.names))
 
     # --- changes ----------------------------------------------------------------------------------
 
@@ -239,22 +238,24 @@ class LatentWalkPanel(LatentView):
         self.walker.failed(request)
         super().on_failure(request, error)
 
-    def copy_command(self) -> None:
-        """Put the command line that draws the same walk on the clipboard."""
-        if self.run_shown is not None:
-            QGuiApplication.clipboard().setText(
-                walk_command(self.run_shown, self.walk, self.how, self.bar.interval))
-            self.readout.setText("Command copied")
+    def command(self, run: Run) -> str:
+        """Return the command line that draws the same walk."""
+        return walk_command(run, self.walk, self.how, self.bar.interval)
+
+    def read(self, settings: dict[str, Any], run: Run) -> Walk:
+        """Return the walk of a file."""
+        walk = walk_told(settings, run, self.walk)
+        self.bar.show_interval(settings.get("ms", self.bar.interval))
+        return walk
 
     def _material(self) -> dict[str, Any]:
         run = self.run_shown
         assert run is not None
         frames = [frame for frame in self.walker.frames if frame is not None]
-        settings = told(run, self.how)
-        if all(spot.is_seed for spot in self.walk.stops):
-            settings["corners"] = ",".join(str(spot.seed) for spot in self.walk.stops)
+        ms = self.bar.interval
         return {"images": np.stack(frames), "columns": math.ceil(math.sqrt(len(frames))),
-                "settings": settings, "ms": self.bar.interval, "loop": self.walk.loop}
+                "settings": walk_settings(run, self.walk, self.how, self.names, ms),
+                "ms": ms, "loop": self.walk.loop}
 
 
 if __name__ == "__main__":
