@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import hybridstudio
 from hybridstudio import paths, presets, runs
 from hybridstudio.errors import StudioError
 from hybridstudio.messages import Done, Preview, Progress, Resume, Saved, Started, Train
@@ -22,6 +25,9 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 GUI_FIXTURES = {"qtbot", "qapp"}
+
+# Their asserts show both sides, as those of the tests do.
+pytest.register_assert_rewrite("cliplays", "savedruns")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,6 +41,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RUNS", "CACHE", "SETTINGS"):
         monkeypatch.setenv(f"HYBRIDSTUDIO_{name}", str(tmp_path / "home" / name.lower()))
+
+
+@pytest.fixture
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no disk: what tests save need not outlive the machine."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """Return a folder beside the cache, not around it."""
+    (tmp_path / "here").mkdir()
+    return tmp_path / "here"
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +84,47 @@ def _left_behind() -> list[str]:
         elif isinstance(found, QTimer) and found.isActive():
             left.append(f"timer of {found.parent()}")
     return left
+
+
+# --- the command line over a played engine --------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep every folder of the user inside the test's own, which is also the current one."""
+    for name in ("RUNS", "CACHE", "SETTINGS", "DATA"):
+        monkeypatch.setenv(f"HYBRIDSTUDIO_{name}", str(tmp_path / name.lower()))
+    monkeypatch.delenv("HYBRIDSTUDIO_DEBUG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch):
+    """Stand in for the engine: `play(work)` makes each request a call of the generator `work`."""
+
+    def install(work):
+        asked = []
+
+        def run(request):
+            asked.append(request)
+            return work(request)
+
+        fake = types.SimpleNamespace(run=run)
+        monkeypatch.setattr(hybridstudio, "engine", fake, raising=False)
+        monkeypatch.setitem(sys.modules, "hybridstudio.engine", fake)
+        return asked
+
+    return install
+
+
+@pytest.fixture
+def run_folder(home: Path) -> Path:
+    from cliplays import CONFIG
+
+    folder = home / "runs" / "tiny"
+    runs.create(folder, CONFIG)
+    return folder
 
 
 # --- the window over a canned engine --------------------------------------------------------------
