@@ -16,10 +16,14 @@ def write_run(folder, name="vae", steps=(500, 1000), family="vae", **model):
         data=DataConfig(name="digits", size=8, channels=1, classes=canned.CLASSES))
     runs.create(path, config)
     for step in steps:
-        checkpoint = runs.checkpoint_path(path, step)
-        checkpoint.mkdir(parents=True)
-        (checkpoint / "manifest.json").write_text("{}")
+        write_checkpoint(path, step)
     return path
+
+
+def write_checkpoint(path, step):
+    checkpoint = runs.checkpoint_path(path, step)
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "manifest.json").write_text("{}")
 
 
 def answered(panel, request=None):

@@ -16,7 +16,7 @@ from hybridstudio.engine.fields import fields
 from hybridstudio.engine.finding import encode
 from hybridstudio.engine.latent import decode, place
 from hybridstudio.engine.look import augment, browse, noise
-from hybridstudio.engine.neighbours import neighbours
+from hybridstudio.engine.nearest import neighbours
 from hybridstudio.engine.probe import probe
 from hybridstudio.engine.race import race
 from hybridstudio.engine.repeating import repeat

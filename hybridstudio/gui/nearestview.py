@@ -17,6 +17,7 @@ from hybridstudio.gui.wishes import Cancel
 from hybridstudio.messages import Done, Event, Images, Neighboured, Neighbours, Progress
 
 SIDE = 56  # points that a picture is wide and high, at most
+GAP = GRID // 2
 OFFERED = "Nearest training pictures"
 
 
@@ -138,7 +139,7 @@ class NearestRow(QWidget):
 
     def sizeHint(self) -> QSize:
         """Ask for the height of a picture and its number."""
-        return QSize(4 * (SIDE + GRID), SIDE + self.fontMetrics().height() + 4)
+        return QSize(4 * (SIDE + GAP), SIDE + self.fontMetrics().height() + 4)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the pictures in their order."""
@@ -153,7 +154,7 @@ class NearestRow(QWidget):
                 size = pixmap.deviceIndependentSize().toSize()
                 painter.drawPixmap(box.center().x() + 1 - size.width() // 2,
                                    box.bottom() + 1 - size.height(), pixmap)
-                painter.drawText(box.adjusted(-GRID // 2, box.height() + 2, GRID // 2,
+                painter.drawText(box.adjusted(-GAP, box.height() + 2, GAP,
                                               self.fontMetrics().height() + 2),
                                  Qt.AlignmentFlag.AlignCenter, f"{found.distances[0][place]:.3f}")
 
@@ -170,7 +171,7 @@ class NearestRow(QWidget):
         """Return which pictures fit, and where."""
         if self.found is None:
             return []
-        fits = min(len(self.found.places[0]), max(1, (self.width() + GRID) // (SIDE + GRID)))
-        left = (self.width() - fits * (SIDE + GRID) + GRID) // 2
-        return [(place, QRect(left + place * (SIDE + GRID), 0, SIDE, SIDE))
+        fits = min(len(self.found.places[0]), max(1, (self.width() + GAP) // (SIDE + GAP)))
+        left = (self.width() - fits * (SIDE + GAP) + GAP) // 2
+        return [(place, QRect(left + place * (SIDE + GAP), 0, SIDE, SIDE))
                 for place in range(fits)]

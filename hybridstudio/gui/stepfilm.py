@@ -10,19 +10,20 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from hybridstudio.gui import theme
 from hybridstudio.gui.buttons import flat
-from hybridstudio.gui.stepstrip import StepStrip
+from hybridstudio.gui.stepstrip import SIDE, SMALL, StepStrip
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Images
 
-ROOM = 480  # points that a page is high where the strip shows too
+ROOM, ROOMY = 480, 720  # points that a page is high for the strip, and for large thumbnails
 EVERY = 500  # ms between two checkpoints while playing, at least
 
 
 class StepFilm(QWidget):
-    """A slider over checkpoints with Play; `chosen` tells a step, None is the newest.
+    """Checkpoints in a row with Play; `chosen` tells a step, None is the newest.
 
-    Play waits at each checkpoint until `drawn` says that it was drawn. Above it a strip shows what
-    was. Other words stand below in `words`.
+    A strip of what was drawn with them, or a slider where the page is too low for pictures. Play
+    waits at each checkpoint until `drawn` says that it was drawn. Other words stand below in
+    `words`.
     """
 
     chosen = Signal(object)
@@ -31,7 +32,6 @@ class StepFilm(QWidget):
         super().__init__()
         self._steps: tuple[int, ...] = ()
         self._is_drawn = True
-        self._has_room = True
         self.strip = StepStrip()
         self.strip.chosen.connect(lambda place: self.slider.setValue(place))
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -45,16 +45,16 @@ class StepFilm(QWidget):
         self._row = QWidget()
         row = QHBoxLayout(self._row)
         row.setContentsMargins(0, 0, 0, 0)
-        for widget, stretch in ((self.play, 0), (self.slider, 1), (self.says, 0)):
+        for widget, stretch in ((self.play, 0), (self.strip, 1), (self.slider, 1), (self.says, 0)):
             row.addWidget(widget, stretch)
         self.words = QHBoxLayout()
         self.words.setSpacing(GRID)
         column = QVBoxLayout(self)
         column.setContentsMargins(GRID, 0, GRID, 0)
         column.setSpacing(0)
-        column.addWidget(self.strip)
         column.addWidget(self._row)
         column.addLayout(self.words)
+        self.fit(0)
         self.show_steps((), None)
 
     def show_steps(self, steps: tuple[int, ...], step: int | None) -> None:
@@ -64,7 +64,6 @@ class StepFilm(QWidget):
             self.slider.setMaximum(max(0, len(steps) - 1))
         self.strip.show_steps(steps)
         self._row.setVisible(len(steps) > 1)
-        self._show_strip()
         if len(steps) < 2:
             self.stop()
         self.show_step(step)
@@ -78,12 +77,10 @@ class StepFilm(QWidget):
         self.says.setText(f"step {self._steps[place]:,}" if self._steps else "")
 
     def fit(self, height: int) -> None:
-        """Leave the strip out of a page that is not high enough for it."""
-        self._has_room = height >= ROOM
-        self._show_strip()
-
-    def _show_strip(self) -> None:
-        self.strip.setVisible(self._has_room and len(self._steps) > 1)
+        """Show the strip as a page of so many points has room for it, or the slider."""
+        self.strip.set_side(SIDE if height >= ROOMY else SMALL)
+        self.strip.setVisible(height >= ROOM)
+        self.slider.setVisible(height < ROOM)
 
     def drawn(self, step: int | None, images: Images | None = None, key: Hashable = None) -> None:
         """Take note that what is shown was drawn with a checkpoint.

@@ -7,10 +7,11 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QHelpEvent,
+    QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -26,7 +27,7 @@ from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Images
 from hybridstudio.pictures import spread
 
-SIDE = 56  # points that a thumbnail is wide and high
+SIDE, SMALL = 56, 30  # points that a thumbnail is wide and high, on a page that is low too
 STALE = 0.25  # how much of a thumbnail of other codes still shows
 
 
@@ -42,21 +43,31 @@ class StepStrip(QWidget):
     """A thumbnail for each checkpoint, its step below; `chosen` tells the place of one clicked.
 
     Thumbnails of other codes than those of `show_key` are dim, checkpoints that were not drawn yet
-    are empty frames.
+    are empty frames. Arrow keys, Home and End walk.
     """
 
     chosen = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
+        self.side = SIDE
         self._steps: tuple[int, ...] = ()
         self._current = -1
         self._key: Hashable = None
         self._thumbs: dict[int, Thumb] = {}
         self._drawn: dict[tuple[int, float], QPixmap] = {}  # by step and screen
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("The grid over the training")
         theme.changed.connect(self.update)
+
+    def set_side(self, side: int) -> None:
+        """Take larger or smaller thumbnails: small ones show the first corner alone."""
+        if side != self.side:
+            self.side = side
+            self._drawn.clear()
+            self.updateGeometry()
+            self.update()
 
     def forget(self) -> None:
         """Forget all thumbnails: those of another run."""
@@ -106,7 +117,7 @@ class StepStrip(QWidget):
 
     def sizeHint(self) -> QSize:
         """Ask for a thumbnail's height and its step."""
-        return QSize(320, SIDE + self.fontMetrics().height() + GRID)
+        return QSize(320, self.side + self.fontMetrics().ascent() + 5)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the thumbnails with their steps; the one that draws has a frame."""
@@ -119,8 +130,8 @@ class StepStrip(QWidget):
                     painter.setOpacity(1.0 if step in fresh else STALE)
                     pixmap = self._pixmap(step)
                     size = pixmap.deviceIndependentSize().toSize()
-                    painter.drawPixmap(box.x() + (SIDE - size.width()) // 2,
-                                       box.y() + (SIDE - size.height()) // 2, pixmap)
+                    painter.drawPixmap(box.x() + (self.side - size.width()) // 2,
+                                       box.y() + (self.side - size.height()) // 2, pixmap)
                     painter.setOpacity(1.0)
                 pen = QPen(QColor(colours.accent), 2) if is_current else QPen(
                     QColor(colours.line), 1,
@@ -129,45 +140,59 @@ class StepStrip(QWidget):
                 painter.setPen(pen)
                 painter.drawRect(box.adjusted(-1, -1, 0, 0))
                 painter.setPen(QColor(colours.text if is_current else colours.muted))
-                painter.drawText(QRect(box.x() - GRID, box.bottom() + 3, SIDE + 2 * GRID,
+                painter.drawText(QRect(box.x() - GRID, box.bottom() + 3, self.side + 2 * GRID,
                                        self.fontMetrics().height()),
-                                 Qt.AlignmentFlag.AlignCenter, short(step))
+                                 Qt.AlignmentFlag.AlignHCenter, short(step))
 
     def _pixmap(self, step: int) -> QPixmap:
         ratio = self.devicePixelRatioF()
         if (step, ratio) not in self._drawn:
-            pixmap = enlarged(self._thumbs[step].picture, round(SIDE * ratio))
+            picture = self._thumbs[step].picture
+            if self.side < SIDE:
+                picture = picture[:picture.shape[0] // 2, :picture.shape[1] // 2]
+            pixmap = enlarged(picture, round(self.side * ratio))
             pixmap.setDevicePixelRatio(ratio)
             self._drawn[step, ratio] = pixmap
         return self._drawn[step, ratio]
 
     def _boxes(self) -> list[tuple[int, QRect]]:
         """Return which checkpoints show, and where: as many as fit, the one that draws always."""
-        apart = SIDE + 2 * GRID
+        apart = self.side + 2 * GRID
         fits = max(1, (self.width() - GRID) // apart)
         places = spread(len(self._steps), fits) if self._steps else []
         if 0 <= self._current < len(self._steps) and self._current not in places:
             near = min(range(len(places)), key=lambda at: abs(places[at] - self._current))
             places[near] = self._current
-        return [(place, QRect(GRID + at * apart, 3, SIDE, SIDE)) for at, place in enumerate(places)]
+        return [(place, QRect(GRID + at * apart, 2, self.side, self.side))
+                for at, place in enumerate(places)]
 
-    # --- mouse and words --------------------------------------------------------------------------
+    # --- mouse, keys and words --------------------------------------------------------------------
 
-    def _under(self, event: QMouseEvent | QHelpEvent) -> int:
-        """Return the checkpoint under the mouse, or -1."""
-        at = event.pos()
+    def _under(self, at: QPoint) -> int:
+        """Return the checkpoint at a point, or -1."""
         return next((place for place, box in self._boxes()
                      if box.adjusted(-GRID, 0, GRID, 3 * GRID).contains(at)), -1)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose the checkpoint that is clicked."""
-        if event.button() == Qt.MouseButton.LeftButton and (place := self._under(event)) >= 0:
+        place = self._under(event.position().toPoint())
+        if event.button() == Qt.MouseButton.LeftButton and place >= 0:
             self.chosen.emit(place)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Walk through all checkpoints, shown or not."""
+        last = len(self._steps) - 1
+        target = {Qt.Key.Key_Left: self._current - 1, Qt.Key.Key_Right: self._current + 1,
+                  Qt.Key.Key_Home: 0, Qt.Key.Key_End: last}.get(Qt.Key(event.key()))
+        if target is None:
+            super().keyPressEvent(event)
+        else:
+            self.chosen.emit(max(0, min(last, target)))
 
     def event(self, event: QEvent) -> bool:
         """Tell of the thumbnail under the mouse."""
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            place = self._under(event)
+            place = self._under(event.pos())
             if place >= 0:
                 QToolTip.showText(event.globalPos(), self.words(place), self)
             return True

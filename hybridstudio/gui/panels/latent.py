@@ -318,6 +318,7 @@ class LatentPanel(LatentView):
     def on_failure(self, request: object, error: Any) -> None:
         """Tell what failed where its result would have been."""
         if self.cell.nearest.failure(request, error):
+            self.notice.hide()  # that the data were being fetched
             return
         if request is self._asked and request is not None:
             self.sliders.say(f"{error.what}. {error.why}")
