@@ -78,6 +78,7 @@ def test_the_copied_line_draws_the_table_that_is_shown(sums, tmp_path, monkeypat
 def test_the_two_copied_lines_draw_both_sides(qtbot, qapp, tmp_path, monkeypatch):
     panel = with_panel(LatentPairPanel, qtbot, qapp)
     panel.show_run(paths.checkpoints() / "vae-mnist")
+    assert panel.sides[0].chosen_run.name == "vae-mnist"
     panel.bar.sized.emit(3)
     panel.sides[1].label.setCurrentIndex(4)
     panel.sides[1].chosen.emit()

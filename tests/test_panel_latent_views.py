@@ -133,10 +133,13 @@ def test_the_sum_is_exact_where_it_is_added_once(sums):
     np.testing.assert_array_equal(latents.analogies(sums.space, a, b, c[None])[0], c)
     assert len(sums.equation.images()) == 4
     assert sums.table.caption(len(AMOUNTS)) == "seed 3, + 0"
+    assert sums.table.caption(1) == "seed 2, + ¼"
+    assert sums.table.caption(6) == "seed 2, + 1½"
 
 
 def test_classes_are_swept_over_styles(sums):
     sums.kinds.button(1).click()
+    assert sums.table.images() is None  # until its own pictures are there
     settle(sums)
     request = sums.asked[-1]
     assert request.labels == tuple(label for label in range(10) for _ in range(8))

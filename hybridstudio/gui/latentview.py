@@ -28,7 +28,7 @@ class LatentView(LatentPage):
     `EXPORTS` are the kinds of files that it writes.
     """
 
-    EXPORTS = SHEET
+    EXPORTS: tuple[str, ...] = SHEET
 
     history: History[tuple[Any, How]]
 

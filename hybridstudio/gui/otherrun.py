@@ -24,7 +24,7 @@ class OtherRun(QWidget):
 
     def __init__(self, words: str) -> None:
         super().__init__()
-        self._runs: dict[Path, Run] = {}
+        self._runs: dict[str, Run] = {}  # by their paths, as words: Qt finds no objects
         self.run, self.step, self.label = QComboBox(), QComboBox(), QComboBox()
         for box, name in ((self.run, f"{words}: model"), (self.step, f"{words}: checkpoint"),
                           (self.label, f"{words}: class")):
@@ -47,16 +47,16 @@ class OtherRun(QWidget):
 
     def offer(self, runs: Sequence[Run], path: Path | None, step: int | None) -> None:
         """Offer runs, and choose one of them with a checkpoint; None is the newest."""
-        self._runs = {run.path: run for run in runs}
+        self._runs = {str(run.path): run for run in runs}
         with QSignalBlocker(self.run):
-            fill(self.run, [(run.name, run.path) for run in runs])
-            self.run.setCurrentIndex(max(0, self.run.findData(path)))
+            fill(self.run, [(run.name, str(run.path)) for run in runs])
+            self.run.setCurrentIndex(max(0, self.run.findData(str(path))))
         self._offer_steps(step)
 
     def choose(self, run: Run, step: int | None, label: int | None) -> None:
         """Choose a run, also one that was not offered, with a checkpoint and a class."""
-        self.offer([*self._runs.values(), *([] if run.path in self._runs else [run])], run.path,
-                   step)
+        others = [other for other in self._runs.values() if other.path != run.path]
+        self.offer([run, *others], run.path, step)
         self.label.setCurrentIndex(max(0, self.label.findData(label)))
 
     @property

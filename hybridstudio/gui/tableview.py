@@ -22,12 +22,16 @@ class TableView(ImageSheet):
         super().__init__(parent)
         self._rows: tuple[str, ...] = ()
         self._columns: tuple[str, ...] = ("",)
+        self._short: tuple[str, ...] = ()
         self.setAccessibleName("Table of pictures")
 
     def set_table(self, images: Images | None, rows: tuple[str, ...],
-                  columns: tuple[str, ...]) -> None:
-        """Show pictures (rows × columns, H, W, C), row by row."""
-        self._rows, self._columns = rows, columns
+                  columns: tuple[str, ...], short: tuple[str, ...] = ()) -> None:
+        """Show pictures (rows × columns, H, W, C), row by row.
+
+        Where the columns' heads have no room, their `short` forms stand there.
+        """
+        self._rows, self._columns, self._short = rows, columns, short
         self.set_images(images)
 
     def caption(self, index: int) -> str:
@@ -61,6 +65,13 @@ class TableView(ImageSheet):
         wide = max((metrics.horizontalAdvance(words) for words in self._rows), default=0)
         return wide + 2 * GRID if wide else 0, metrics.height() + GRID if any(self._columns) else 0
 
+    def _fitting(self, room: float) -> tuple[str, ...]:
+        """Return the columns' heads in the form that fits, none where neither does."""
+        for heads in (self._columns, self._short):
+            if max(map(self.fontMetrics().horizontalAdvance, heads), default=0) <= room:
+                return heads
+        return ()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the pictures and their heads."""
         super().paintEvent(event)
@@ -75,7 +86,8 @@ class TableView(ImageSheet):
                 box = self._place(row * grid.columns)
                 painter.drawText(QRectF(box.left() - wide, box.top(), wide - GRID, box.height()),
                                  middle | Qt.AlignmentFlag.AlignRight, words)
-            for column, words in enumerate(self._columns[:grid.count]):
+            heads = self._fitting(self._place(0).width())
+            for column, words in enumerate(heads[:grid.count]):
                 box = self._place(column)
                 painter.drawText(QRectF(box.left(), box.top() - high, box.width(), high - 4),
                                  Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from hybridstudio import latents
@@ -29,6 +30,9 @@ from hybridstudio.latents import AMOUNTS, ROWS, STYLES
 from hybridstudio.messages import Decode, Decoded
 from hybridstudio.points_kept import Kept
 from hybridstudio.runs import Run
+
+FIELD = 98  # px of a seed's field
+EQUATION = 76, 136  # px that the sum takes at least and at most
 
 Kind = Literal["analogy", "classes"]
 NAMED: dict[Kind, tuple[str, ...]] = {"analogy": ("a", "b", "c"), "classes": ("c",)}
@@ -71,9 +75,9 @@ class LatentMathPanel(LatentView):
         super().__init__(parent)
         self.history: History[tuple[Sum, How]] = History((Sum(), How()))
         self._is_draft = False
+        self._shown = ""  # the kind that the table is of
         self.tags = {name: SpotTag(name.upper(), self.points) for name in ("a", "b", "c")}
         self.equation, self.table = TableView(), TableView()
-        self.equation.setFixedHeight(136)
         self.list = PointList(("As A", "As B", "As C"))
         self.kinds = QButtonGroup(self)
         self.set_content(self._made_content())
@@ -112,6 +116,9 @@ class LatentMathPanel(LatentView):
         line.setContentsMargins(GRID, 0, GRID, GRID // 2)
         line.addWidget(terms)
         self._signs = {}
+        for tag in self.tags.values():  # two stand beside each other in a narrow window
+            tag.seed.setFixedWidth(FIELD)
+            tag.words.setFixedWidth(FIELD)
         for name, sign in (("a", "A"), ("b", "− B"), ("c", "+ C")):
             self._signs[name] = theme.say(QLabel(sign), "heading")
             term = QWidget()
@@ -168,6 +175,9 @@ class LatentMathPanel(LatentView):
         for name, tag in self.tags.items():
             tag.show_spot(getattr(told, name))
         sweeps = told.kind == "classes"
+        if self._shown not in ("", told.kind):  # the other table would be taken for this one
+            self.table.set_images(None)
+            self._shown = ""
         self.kinds.button(int(sweeps)).setChecked(True)
         self.equation.setVisible(not sweeps)
         for name in ("a", "b"):
@@ -203,21 +213,26 @@ class LatentMathPanel(LatentView):
         """Show the sum, or the sweep."""
         self.drawn_well()
         self._is_draft = drawn.is_draft
+        self._shown = "classes" if wanted.labels else "analogy"
         run, told = self.run_shown, self.sum
         if run is None:
             return
         if wanted.labels:
             count = len(set(wanted.labels))
             names = tuple(classes(run)[:count])
-            self.table.set_table(drawn.images, names, tuple(spot.says for spot in told.row(STYLES)))
+            spots = told.row(STYLES)
+            self.table.set_table(
+                drawn.images, names, tuple(spot.says for spot in spots),
+                tuple(str(spot.seed) if spot.is_seed else "" for spot in spots))
         elif len(drawn.images) == 2 + ROWS * len(AMOUNTS):
             rest = drawn.images[2:]
             whole = AMOUNTS.index(1.0)
             self.equation.set_table(
                 np.concatenate([drawn.images[:2], rest[[0, whole]]]), (),
-                ("A", "− B", "+ C", "= A − B + C"))
+                ("A", "− B", "+ C", "= A − B + C"), ("A", "− B", "+ C", "="))
+            amounts = tuple(map(in_quarters, AMOUNTS))
             self.table.set_table(rest, tuple(spot.says for spot in told.row(ROWS)),
-                                 tuple(f"+ {amount:g}" for amount in AMOUNTS))
+                                 tuple(f"+ {amount}" for amount in amounts), amounts)
         self.readout.setText(f"draft, {drawn.nfe} evaluations" if drawn.is_draft else " ")
 
     def show_state(self) -> None:
@@ -225,6 +240,12 @@ class LatentMathPanel(LatentView):
         self.export.setEnabled(self.is_ready and self.table.images() is not None
                                and not self._is_draft)
         self.show_copy(untold(self.sum.spots, self.names))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the table its room in a low window."""
+        super().resizeEvent(event)
+        low, high = EQUATION
+        self.equation.setFixedHeight(max(low, min(high, self.height() // 2 - 180)))
 
     # --- changes ----------------------------------------------------------------------------------
 
@@ -260,6 +281,12 @@ class LatentMathPanel(LatentView):
         sweeps = self.sum.kind == "classes"
         return {"images": self.table.images(), "columns": STYLES if sweeps else len(AMOUNTS),
                 "settings": settings}
+
+
+def in_quarters(amount: float) -> str:
+    """Write an amount of quarters shortly, as 1½."""
+    whole, rest = divmod(round(4 * amount), 4)
+    return f"{whole or ''}{('', '¼', '½', '¾')[rest]}" if rest else str(whole)
 
 
 if __name__ == "__main__":
