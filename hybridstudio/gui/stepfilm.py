@@ -12,7 +12,7 @@ from hybridstudio.gui import theme
 from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.stepstrip import SIDE, SMALL, StepStrip
 from hybridstudio.gui.theme import GRID
-from hybridstudio.messages import Images
+from hybridstudio.messages import Images, Step
 
 ROOM, ROOMY = 480, 720  # points that a page is high for the strip, and for large thumbnails
 EVERY = 500  # ms between two checkpoints while playing, at least
@@ -33,11 +33,11 @@ class StepFilm(QWidget):
         self._steps: tuple[int, ...] = ()
         self._is_drawn = True
         self.strip = StepStrip()
-        self.strip.chosen.connect(lambda place: self.slider.setValue(place))
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName("Checkpoint")
         self.slider.setToolTip("The same codes at other moments of the training")
         self.slider.valueChanged.connect(self._on_moved)
+        self.strip.chosen.connect(self.slider.setValue)
         self.play = flat("play", "Play through the training", self.toggle)
         self.says = theme.say(QLabel(), "number")
         self._timer = QTimer(self, interval=EVERY)
@@ -82,14 +82,14 @@ class StepFilm(QWidget):
         self.strip.setVisible(height >= ROOM)
         self.slider.setVisible(height < ROOM)
 
-    def drawn(self, step: int | None, images: Images | None = None, key: Hashable = None) -> None:
+    def drawn(self, step: Step, images: Images | None = None, key: Hashable = None) -> None:
         """Take note that what is shown was drawn with a checkpoint.
 
         A sheet (N, H, W, C) that is given is kept in the strip; `key` is that of its codes.
         """
         self._is_drawn = step == self._chosen()
         if images is not None and self._steps:
-            self.strip.keep(self._steps[-1] if step is None else step, images, key)
+            self.strip.keep(step if isinstance(step, int) else self._steps[-1], images, key)
 
     def toggle(self) -> None:
         """Play from the beginning when at the end, or pause."""
