@@ -82,7 +82,7 @@ def read_members(path: Path, left: Left, open_files: contextlib.ExitStack
     for info in archive.infolist():
         inside = PurePosixPath(info.filename.replace("\\", "/"))
         name = str(inside)
-        if info.is_dir() or not inside.parts or any(
+        if not inside.parts or info.is_dir() or any(  # zipfile fails on a name of nothing
                 listing.is_litter(part) for part in inside.parts if part != ".."):
             continue
         if why := _refused(info, inside, members):
