@@ -15,6 +15,7 @@ COUNT = 5000
 RUNS = "ddpm-mnist,ddgan-mnist,hybrid-mnist"
 EVALUATIONS = {  # of the samplers worth drawing with few or many evaluations
     "ddim": (4, 8, 20, 50), "dpm++2m": (8, 12, 20, 50), "unipc": (8, 12, 20), "ancestral": (1000,)}
+FINISHED = (4, 6, 8)  # evaluations of a hybrid, the last of which finishes the picture
 TIMED = 16  # pictures whose time is taken where drawing all would take hours
 SLOW = 200  # evaluations from which the time is taken apart from the scores
 
@@ -45,7 +46,10 @@ def _ways(run: Path) -> list[Way]:
         return []
     ways = [Way(run, sampler, nfe) for sampler, choices in EVALUATIONS.items()
             if sampler in config.model.samplers for nfe in choices if low <= nfe <= high]
-    return ways if ways and not config.model.adversarial else [Way(run, config.sampler, usual)]
+    if ways and not config.model.adversarial:
+        return ways
+    return [Way(run, config.sampler, nfe) for nfe in (
+        FINISHED if low < usual < high else (usual,)) if low <= nfe <= high]
 
 
 def _measured(way: Way, count: int, root: Path | None, slow: bool) -> dict[str, Any]:
