@@ -82,7 +82,8 @@ class SpotTag(QWidget):
         button, wide, high = self.dice.sizeHint(), self.seed.width(), self.seed.sizeHint().height()
         if tall:
             return QSize(wide, high + button.height())
-        return QSize(wide + 2 * button.width(), max(high, button.height()))
+        buttons = 1 if self.more.isHidden() else 2
+        return QSize(wide + buttons * button.width(), max(high, button.height()))
 
     def stand(self, tall: bool) -> None:
         """Stand in two lines, or in one."""

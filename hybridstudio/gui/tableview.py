@@ -7,12 +7,13 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from hybridstudio.gui import mosaic, theme
-from hybridstudio.gui.images import MARGIN, ImageSheet
+from hybridstudio.gui.images import ImageSheet
 from hybridstudio.gui.mosaic import Grid
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Images
 
 GAP = 2
+EDGE = 2  # px left free around it; its heads stand off the edge enough
 
 
 class TableView(ImageSheet):
@@ -47,8 +48,8 @@ class TableView(ImageSheet):
             ratio, (wide, high) = self.devicePixelRatioF(), self._heads()
             count, height, width, _ = self._images.shape
             columns = len(self._columns)
-            room = (int((self.width() - 2 * MARGIN - wide) * ratio),
-                    int((self.height() - 2 * MARGIN - high) * ratio))
+            room = (int((self.width() - 2 * EDGE - wide) * ratio),
+                    int((self.height() - 2 * EDGE - high) * ratio))
             gap = round(GAP * ratio)
             zoom = mosaic.zoom_for(height, width, -(-count // columns), columns, room, gap)
             self._grid = Grid(count, height, width, columns, zoom, gap)

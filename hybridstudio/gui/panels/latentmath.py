@@ -32,7 +32,7 @@ from hybridstudio.points_kept import Kept
 from hybridstudio.runs import Run
 
 FIELD = 98  # px of a seed's field
-EQUATION = 76, 136  # px that the sum takes at least and at most
+EQUATION = 64, 136  # px that the sum takes at least and at most
 
 Kind = Literal["analogy", "classes"]
 NAMED: dict[Kind, tuple[str, ...]] = {"analogy": ("a", "b", "c"), "classes": ("c",)}

@@ -95,6 +95,7 @@ class LatentPairPanel(LatentView):
     def _made_tags(self) -> QWidget:
         row, tags = QWidget(), QWidget()
         flow = Flow(tags)
+        flow.setSpacing(GRID)
         for tag in self.tags:
             flow.addWidget(tag)
         line = QHBoxLayout(row)
@@ -259,10 +260,9 @@ class LatentPairPanel(LatentView):
     def read(self, settings: dict[str, Any], run: Run) -> Square:
         """Return the grid of a picture's file, and choose its runs, checkpoints and classes."""
         square = square_told(settings, run)
-        names = str(settings.get("other", run.name))
-        other = run if names == run.name else runs.read(runs.find(names))
-        mix = how_told(settings, run)
-        self.sides[0].choose(run, mix.step, single_label(mix))
+        name, how = settings.get("other", run.name), how_told(settings, run)
+        other = run if name == run.name else runs.read(runs.find(name))
+        self.sides[0].choose(run, how.step, single_label(how))
         self.sides[1].choose(other, settings.get("other_step"), settings.get("other_label"))
         self._stages = []
         return square
@@ -302,8 +302,7 @@ def _like(images: Images, first: Images | None) -> Images:
 def _smoothness(images: Images, side: int) -> str:
     across, down = latents.unevenness(images, side)
     steps = np.concatenate([across.ravel(), down.ravel()])
-    return (f"from neighbour to neighbour {steps.mean():.2f} on average, "
-            f"{steps.max():.2f} at most")
+    return f"neighbours {steps.mean():.2f} apart on average, {steps.max():.2f} at most"
 
 
 if __name__ == "__main__":
