@@ -74,6 +74,28 @@ def cloud(points: Points, *, side: int = 256, reach: float = 1.25,
     return np.rint(ground + (ink - ground) * cover).astype(np.uint8)
 
 
+def relit(picture: Picture, look: Look) -> Picture:
+    """Return a cloud (side, side, 3) that was drawn in DARK, without classes, in another look.
+
+    Blue tells how much of the ground is covered, and beyond the ink's how bright it is.
+    """
+    if look == DARK:
+        return picture
+    shades = np.arange(256, dtype=np.float32)
+    ground, ink, dense = (np.asarray(part, np.float32) for part in (
+        look.ground, look.inks[0], look.dense))
+    low, middle, high = DARK.ground[2], DARK.inks[0][2], DARK.dense[2]
+    cover, bright = (np.clip((shades - begins) / (ends - begins), 0.0, 1.0)[:, None]
+                     for begins, ends in ((low, middle), (middle, high)))
+    inked = ink + (dense - ink) * bright
+    table = np.rint(ground + (inked - ground) * cover).astype(np.uint8)
+    line = np.asarray(look.line, np.uint8)  # grid lines keep their own colour
+    for part in (1.0, 0.5):
+        blue = round(low + (DARK.line[2] - low) * part)
+        table[blue] = np.rint(ground + (line - ground) * part).astype(np.uint8)
+    return np.ascontiguousarray(table[picture[..., 2]])
+
+
 def _splatted(dots: npt.NDArray[Any], weights: Planes, side: int) -> Planes:
     """Add up each row of weights (K, N) at the dots (N, 2), shared among four pixels each."""
     padded = side + 2  # what falls beside the picture lands in a border that is cut off

@@ -183,6 +183,9 @@ def test_words_tell_what_z_does():
     assert "predicts the mean" in bigwords.chances(seen(spread=0.0), run, "ddpm-mnist")
     assert "Nearly 16" in bigwords.chances(seen(spread=0.01), run, "x")
     assert "cannot choose" in bigwords.chances(seen(spread=0.4), run, "x")
+    taught, untaught = (runs.read(READY / name) for name in ("ddgan-mnist", bigwords.UNTAUGHT))
+    assert "that its diffusion comes to" in bigwords.chances(seen(spread=0.004), taught, "x")
+    assert "fewer steps" in bigwords.chances(seen(spread=0.004), untaught, "x")
 
 
 def test_a_model_without_its_own_diffusion_gets_a_ready_one_beside_it(panel, qtbot):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hybridstudio import data, engine
-from hybridstudio.cloud import DARK, LIGHT, cloud
+from hybridstudio.cloud import DARK, LIGHT, cloud, relit
 from hybridstudio.config import DataConfig, RunConfig
 from hybridstudio.data.points import PLANES, SPLITS, modes
 from hybridstudio.errors import StudioError, UsageError
@@ -251,6 +251,17 @@ def test_no_points_and_wild_ones_leave_the_empty_square():
     np.testing.assert_array_equal(empty, wild)
     assert 0 < (far(empty) > 0).mean() < 0.05  # a faint grid
     assert tuple(empty[0, 0]) == DARK.ground
+
+
+def test_a_dark_cloud_is_shown_in_a_light_window():
+    points = opened("gaussians25").images[:2_000]
+    dark, light = cloud(points), cloud(points, look=LIGHT)
+    again = relit(dark, LIGHT)
+    assert relit(dark, DARK) is dark
+    assert np.abs(again.astype(int) - light).max() < 45  # where dots lie over grid lines
+    assert np.abs(again.astype(int) - light).mean() < 1.0
+    assert (relit(cloud(np.empty((0, 2), np.float32)), LIGHT)
+            == cloud(np.empty((0, 2), np.float32), look=LIGHT)).all()
 
 
 def test_the_same_points_always_give_the_same_picture_quickly():

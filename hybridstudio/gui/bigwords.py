@@ -8,6 +8,7 @@ from hybridstudio.onestep import Reverse
 from hybridstudio.runs import Run
 
 FITS = 0.01  # nats: what a Gaussian may miss and still do
+UNTAUGHT = "ddgan-gaussians25"  # a ready model whose z chooses
 SAME, ALIKE = 0.001, 0.03  # of [-1, 1]: pictures that differ by less are told to be so
 
 
@@ -43,12 +44,22 @@ def chances(told: Chanced, run: Run, beside: str) -> str:
         return (f"<b>{count} times the same.</b> In this <i>x</i><sub>t</sub> {run.name} sees one "
                 f"<i>x</i><sub>0</sub>: {why}. The noisier it is, the more that mean blends.")
     stray = f"they stray by {told.spread:.2g} of [\u22121, 1]"
+    if told.spread < ALIKE and _is_taught(run):
+        return (f"<b>Nearly {count} times the same.</b> {run.name} learned to draw the one "
+                f"<i>x</i><sub>0</sub> that its diffusion comes to, which leaves z little: "
+                f"{stray}. In {UNTAUGHT}, which learned without, z chooses.")
     if told.spread < ALIKE:
         return (f"<b>Nearly {count} times the same.</b> This <i>x</i><sub>t</sub> leaves z little "
                 f"to choose: {stray}. With more noise left, or with fewer steps, there is more.")
     return (f"<b>{count} different {what} from one <i>x</i><sub>t</sub>.</b> Each z chooses "
             f"another <i>x</i><sub>0</sub>; {stray}. Their mean is what a model of means would "
             "have to say, and belongs to none of them: a mean cannot choose, a GAN can.")
+
+
+def _is_taught(run: Run) -> bool:
+    """Whether a run was pulled towards what the diffusion it borrows draws from the same x_t."""
+    model = run.config.model
+    return bool(model.borrows()) and getattr(model, "distil", 0.0) > 0.0
 
 
 def why_none(run: Run | None) -> str:

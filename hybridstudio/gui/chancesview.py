@@ -25,6 +25,7 @@ class ChancesView(QWidget):
                             (self.mean, "Their mean"), (self.beside, "What a diffusion sees")):
             sheet.setAccessibleName(name)
             sheet.pointed.connect(self.pointed)
+        self._says[self.beside].setWordWrap(True)  # a model's name may be long
         right = QVBoxLayout()
         right.setSpacing(GRID)
         for sheet in (self.mean, self.beside):

@@ -82,6 +82,7 @@ class DrawForm(QWidget):
         self.start = StartPicture()
         self.knobs: dict[str, QSpinBox | QDoubleSpinBox] = {}
         self._knobs: tuple[Knob, ...] = ()
+        self._starts = False  # whether the run begins with a picture
         for box, name, says in (
             (self.sampler, "Sampler", "The method that turns noise into pictures"),
             (self.label, "Class", "The class to draw, for a model that learned labels (any)"),
@@ -160,9 +161,10 @@ class DrawForm(QWidget):
         self._count_what(config)
         self._offer_knobs(config.model.knobs())
         for widget in (self._start_heading, self.start):
-            widget.setVisible("image" in asked)
+            widget.setVisible("image" in asked)  # else what is chosen waits for another model
         size, channels = config.data.size or 32, config.data.channels or 1
-        if "image" in asked:
+        self._starts = "image" in asked
+        if self._starts:
             self.start.expect(size, channels, config.model.levels, asked & {"mask", "invert"})
         del blockers
         if not keep:
@@ -224,7 +226,8 @@ class DrawForm(QWidget):
         for knob in self._knobs:
             field = self.knobs[knob.name]
             set_value(field, settings.knobs.get(knob.name, knob.default))
-            means = not knob.needs or getattr(settings, knob.needs) is not None
+            means = not knob.needs or (
+                self._starts and getattr(settings, knob.needs) is not None)
             self._form.setRowVisible(field, means)
         self.start.show_start(settings.image, settings.picture, settings.from_step, settings.mask,
                               settings.invert)

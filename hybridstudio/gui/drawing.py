@@ -63,8 +63,9 @@ class DrawSettings:
 
     def meant(self, run: Run) -> dict[str, float]:
         """Return the knobs that mean something now, such as those of completing a picture."""
+        asked = offers(run)
         idle = {knob.name for knob in run.config.model.knobs()
-                if knob.needs and getattr(self, knob.needs) is None}
+                if knob.needs and (knob.needs not in asked or getattr(self, knob.needs) is None)}
         return {name: value for name, value in self.knobs.items() if name not in idle}
 
     def settled(self, run: Run) -> DrawSettings:

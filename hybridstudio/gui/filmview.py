@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
@@ -18,8 +19,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from hybridstudio import frames
+from hybridstudio.cloud import relit
 from hybridstudio.frames import ROWS, Range, Row, pictures_in, says
-from hybridstudio.gui import filmlayout, mosaic, theme
+from hybridstudio.gui import filmlayout, mosaic, pointsview, theme
 from hybridstudio.gui.filmlayout import LARGEST, MATHS, Block, Wanted, signed, symbol
 from hybridstudio.gui.images import to_qimage
 from hybridstudio.gui.theme import GRID
@@ -166,6 +168,8 @@ class FilmView(QWidget):
             table = frames.table_of(images, frames.scale_of(frame, block.row),
                                     self.ranges.get(block.row, "as is"))
             (x, y), grid = block.corner, block.grid
+            if frame.points:
+                images = np.stack([relit(cloud, pointsview.look()) for cloud in images])
             seen = images[:, y:y + grid.height, x:x + grid.width]
             blocks.append(filmlayout.with_image(
                 block, to_qimage(mosaic.compose(seen, grid, ground, table))))

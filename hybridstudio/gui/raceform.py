@@ -75,6 +75,7 @@ class RaceForm(QWidget):
         self.add_button.setToolTip(f"Add this way of drawing; up to {MOST} take part")
         self.add_button.clicked.connect(self._add)
         self.run.activated.connect(lambda _place: self._show_run())
+        theme.changed.connect(self._fill)  # the dots are pictures in its colours
         self._lay_out()
         self._show_state()
 
@@ -138,11 +139,13 @@ class RaceForm(QWidget):
             self.set_ways([way for place, way in enumerate(self._ways) if place != row])
 
     def _fill(self) -> None:
+        row = self.list.currentRow()
         self.list.clear()
         for place, way in enumerate(self._ways):
             item = QListWidgetItem(dot(place % (len(theme.palette().series) - 1)), told(way))
             item.setToolTip(f"{told(way)}\n{way.run}")
             self.list.addItem(item)
+        self.list.setCurrentRow(min(row, len(self._ways) - 1))
         self._show_state()
 
     # --- what may be added ------------------------------------------------------------------------

@@ -104,7 +104,7 @@ class RacePanel(Panel):
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(scroll)
         parts.addWidget(below)
-        parts.setSizes([460, 150])
+        parts.setSizes([480, 136])
         parts.setStretchFactor(0, 1)
         parts.setChildrenCollapsible(False)
         canvas = QWidget()
