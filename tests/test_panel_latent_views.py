@@ -171,6 +171,19 @@ def test_two_checkpoints_are_shown_side_by_side(qtbot, qapp, run):
     assert panel._material()["images"].shape == (72, 8, 8, 3)
 
 
+def test_a_side_never_shows_what_was_asked_for_before(qtbot, qapp, run):
+    panel = with_panel(LatentPairPanel, qtbot, qapp)
+    panel.show_run(run)
+    old = panel.asking._sent
+    panel.tags[0].roll(10)  # while the left side is being drawn
+    answered(panel, old)
+    assert panel.views[0].images() is None
+    settle(panel)
+    code = latents.code_of_seed(panel.space, 10)
+    for view in panel.views:
+        np.testing.assert_array_equal(view.images()[0], drawn(code[None])[0])
+
+
 def test_points_of_the_plane_show_the_plane_itself(qtbot, qapp):
     panel = with_panel(LatentPanel, qtbot, qapp)
     panel.show_run(paths.checkpoints() / "gan-gaussians25")

@@ -67,8 +67,8 @@ class LatentPairPanel(LatentView):
         self.bar = SquareBar()
         self.tags = tuple(SpotTag(f"{words.capitalize()} corner", tuple) for words in CORNERS)
         self._stages: list[tuple[int, bool]] = []  # (side, whether a draft) still to be drawn
+        self._awaited: Decode | None = None  # what the first of them asked for
         self._is_old = False  # something changed meanwhile
-        self._drafted = [False, False]
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
@@ -192,14 +192,14 @@ class LatentPairPanel(LatentView):
         if spots is None:
             return
         request = how.decode(run, square.codes(space, spots))
-        self._drafted[place] = is_draft
-        self.asking.want(replace(request, nfe=draft_of(run, how)) if is_draft else request)
+        self._awaited = replace(request, nfe=draft_of(run, how)) if is_draft else request
+        self.asking.want(self._awaited)
 
     def on_drawn(self, wanted: Decode, told: Decoded) -> None:
         """Show a side, and go on with the next."""
         self.drawn_well()
-        if not self._stages:
-            return
+        if not self._stages or wanted is not self._awaited:
+            return  # of what was shown before
         place, is_draft = self._stages.pop(0)
         self.views[place].badge = f"draft, {told.nfe} evaluations" if is_draft else ""
         self.views[place].set_images(told.images)
