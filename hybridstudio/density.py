@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from hybridstudio.messages import Points
 
-Floats = npt.NDArray[np.floating]
+Floats = npt.NDArray[np.float64]
 Grid = npt.NDArray[np.float32]  # (S, S)
 Of = Callable[[Floats, Floats], Floats]  # of x (S,) and y (S,), densities (S, S) at (y, x)
 

@@ -7,7 +7,7 @@ discriminator may compare the predicted x_0 with real pictures, as report 001 pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -310,7 +310,7 @@ class DDGAN(Family):
             x = self.posterior(x0, x, t, fresh)
         yield Moment(steps, steps, 0, x, x, None, steps, 1.0)
 
-    def _completed(self, plan: DrawPlan, x: Tensor, rows: Sequence[torch.Generator],
+    def _completed(self, plan: DrawPlan, x: Tensor, rows: list[torch.Generator],
                    labels: Tensor | None, steps: int) -> Iterator[Moment]:
         """Draw what a mask leaves open as RePaint does, every visit of a step with a z of its own.
 

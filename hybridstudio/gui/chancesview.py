@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from hybridstudio.cloud import relit
 from hybridstudio.gui import theme
 from hybridstudio.gui.images import ImageSheet
+from hybridstudio.gui.pointsview import look
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Chanced, Images
 
@@ -25,7 +30,8 @@ class ChancesView(QWidget):
                             (self.mean, "Their mean"), (self.beside, "What a diffusion sees")):
             sheet.setAccessibleName(name)
             sheet.pointed.connect(self.pointed)
-        self._says[self.beside].setWordWrap(True)  # a model's name may be long
+        for sheet in (self.mean, self.beside):  # alike, so that they share the room evenly
+            self._says[sheet].setWordWrap(True)
         right = QVBoxLayout()
         right.setSpacing(GRID)
         for sheet in (self.mean, self.beside):
@@ -36,10 +42,17 @@ class ChancesView(QWidget):
         row.addWidget(self._under(self.x_t), 2)
         row.addWidget(self._under(self.x0), 4)
         row.addLayout(right, 2)
+        self._shown: tuple[Chanced | None, str, str] = (None, "", "")
+        theme.changed.connect(self._relight)
         self.show_chances(None, "")
 
     def show_chances(self, told: Chanced | None, beside: str, empty: str = "") -> None:
         """Show what was seen, `beside` naming the diffusion's; None shows the words `empty`."""
+        self._shown = (told, beside, empty)
+        if told is not None and told.points:  # clouds follow the window's colours
+            told = replace(told, x_t=_lit(told.x_t), x0=_lit(told.x0),
+                           mean=None if told.mean is None else _lit(told.mean),
+                           beside=None if told.beside is None else _lit(told.beside))
         self._put(self.x_t, None if told is None else told.x_t,
                   "<i>x</i><sub>t</sub>, the same for all")
         count = 0 if told is None else len(told.points.get("x0", told.x0))
@@ -52,6 +65,10 @@ class ChancesView(QWidget):
             self.x0.set_images(told.x0, [f"z of seed {seed}" for seed in range(count)])
         self.x0.empty = empty
         self.x0.update()
+
+    def _relight(self) -> None:
+        """Show the same in the window's new colours."""
+        self.show_chances(*self._shown)
 
     def _put(self, sheet: ImageSheet, images: Images | None, says: str) -> None:
         sheet.set_images(images, [sheet.accessibleName().lower()])
@@ -69,3 +86,7 @@ class ChancesView(QWidget):
         column.addWidget(self._says[sheet])
         column.addWidget(sheet, 1)
         return framed
+
+
+def _lit(clouds: Images) -> Images:
+    return np.stack([relit(cloud, look()) for cloud in clouds])

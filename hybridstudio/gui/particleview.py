@@ -81,12 +81,9 @@ class ParticleView(PointsView):
     def show_density(self, values: density.Grid | None) -> None:
         """Show where the data lie, as `hybridstudio.density` has it; outlines are drawn once."""
         self._outlines, self._ground = [], None
-        for level in density.levels(values, SHARES) if values is not None else ():
-            path = QPainterPath()
-            for line in density.outlines(values, level):
-                path.addPath(pg.arrayToQPath(line[:, 0].astype(float), line[:, 1].astype(float)))
-                path.closeSubpath()
-            self._outlines.append(path)
+        if values is not None:
+            self._outlines = [_closed(density.outlines(values, level))
+                              for level in density.levels(values, SHARES)]
         self.update()
 
     def show_layer(self, name: str, on: bool) -> None:
@@ -249,6 +246,15 @@ class ParticleView(PointsView):
         middle, scale = self.square().center(), self._scale()
         away = (places.astype(np.float64) - (self.centre.x(), self.centre.y())) * scale
         return np.stack([middle.x() + away[:, 0], middle.y() - away[:, 1]], axis=1)
+
+
+def _closed(lines: Sequence[Points]) -> QPainterPath:
+    """Return closed lines (K, 2) as one path."""
+    path = QPainterPath()
+    for line in lines:
+        path.addPath(pg.arrayToQPath(line[:, 0].astype(float), line[:, 1].astype(float)))
+        path.closeSubpath()
+    return path
 
 
 def _heat(heights: npt.NDArray[np.float32]) -> QImage:
