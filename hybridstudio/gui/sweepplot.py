@@ -52,7 +52,7 @@ class SweepPlot(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Ask for a readable plot at least."""
-        return QSize(200, 104)
+        return QSize(200, 92)
 
     # places
 

@@ -81,9 +81,6 @@ class HandoverPanel(Panel):
 
     def _made_canvas(self) -> None:
         self.notice.hide()
-        self.scoring = ScoringBar()
-        self.scoring.hide()
-        self.scoring.cancelled.connect(self.sweep_or_stop)
         self.swept.chosen.connect(lambda handed: self.take(handed.k, handed.nfe))
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self.view)
@@ -98,7 +95,6 @@ class HandoverPanel(Panel):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.notice)
-        column.addWidget(self.scoring)
         column.addWidget(self._pages, 1)
         self.set_canvas(canvas)
 
@@ -111,6 +107,11 @@ class HandoverPanel(Panel):
         held = transport.layout()
         assert held is not None
         held.addWidget(self.readout)
+        self.scoring = ScoringBar()  # in the readout's place; Stop ends it
+        self.scoring.cancel.hide()
+        self.scoring.words.setMinimumWidth(1)
+        self.scoring.hide()
+        held.addWidget(self.scoring)
         self.set_transport(transport)
         self.nfe = whole(2, 1000, "Evaluations", "Network evaluations for each picture, the GAN's "
                          "one among them")
@@ -326,6 +327,7 @@ class HandoverPanel(Panel):
             empty = "Its diffusion cannot be drawn beside it: sweep k with Score too."
         self.swept.show_sweep(self.sweep, empty)
         self.scoring.setVisible(self._scores is not None)
+        self.readout.setVisible(self._scores is None)
         self.sweep_button.setText("Stop" if self._is_sweeping() else "Sweep k")
 
     # --- events -----------------------------------------------------------------------------------
@@ -333,7 +335,8 @@ class HandoverPanel(Panel):
     def on_answer(self, request: object, event: Event) -> None:
         """Take what a drawing or a sweep of scores tells; what was given up is not listened to."""
         if isinstance(event, Notice):
-            self.notice.tell(event)
+            if isinstance(request, Draw) or event.level != "info":  # not what was known already
+                self.notice.tell(event)
         elif isinstance(request, Sweep):
             if request == self._scores:
                 self._take_score(event)
