@@ -49,6 +49,12 @@ def compares(run: Run) -> bool:
     return any(knob.name == BESIDE for knob in run.config.model.knobs())
 
 
+def sampler_of(run: Run) -> str | None:
+    """Return a sampler by which the same noise decides both pictures; None where the run's does."""
+    model = run.config.model
+    return None if run.config.sampler in model.steady else model.steady[0]
+
+
 def why_not(run: Run | None) -> tuple[str, str]:
     """Return a title and a sentence on why there is no hand-over, two empty ones where there is."""
     if run is None:

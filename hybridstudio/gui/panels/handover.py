@@ -240,8 +240,8 @@ class HandoverPanel(Panel):
     def request(self, k: int, nfe: int) -> Draw:
         """Return the drawing with a hand-over at k; the full diffusion is drawn once for all."""
         assert self._run is not None
-        plain = Draw(self._run.path, self.count.value(), nfe=None, seed=self.seed.value(),
-                     knobs={handovers.BESIDE: self.full_nfe.value()})
+        plain = Draw(self._run.path, self.count.value(), handovers.sampler_of(self._run),
+                     seed=self.seed.value(), knobs={handovers.BESIDE: self.full_nfe.value()})
         knobs: dict[str, float] = {handovers.KNOB: k}
         if handovers.compares(self._run) and (self._full is None or plain != self._full_of):
             self._full, self._full_of = None, plain
@@ -303,8 +303,7 @@ class HandoverPanel(Panel):
         self._go_to_best(scored=False)
         if self.scores.isChecked() and self._run is not None:
             self._scores = self._scoring(self._run)
-            self.scoring.begin([f"k = {each.k:,}, {each.nfe:,} evaluations"
-                                for each in self.sweep])
+            self.scoring.begin([f"k = {each.k:,}, {each.nfe:,} evaluations" for each in self.sweep])
             self._show_sweep()
             self.requested.emit(self._scores)
 
@@ -317,9 +316,10 @@ class HandoverPanel(Panel):
 
     def _scoring(self, run: Run) -> Sweep:
         """Return what scores every hand-over of the sweep."""
-        return Sweep(tuple(
-            Score(run.path, count=self.scored.value(), metrics=("fid",), nfe=each.nfe,
-                  knobs={handovers.KNOB: each.k}) for each in self.sweep))
+        plain = Score(run.path, count=self.scored.value(), metrics=("fid",),
+                      sampler=handovers.sampler_of(run))
+        return Sweep(tuple(replace(plain, nfe=each.nfe, knobs={handovers.KNOB: each.k})
+                           for each in self.sweep))
 
     def _show_sweep(self) -> None:
         empty = "Sweep k to see which hand-over is best."
