@@ -12,25 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from picturefiles import opened
 from PIL import Image
 
 from hybridstudio import data
 from hybridstudio.config import DataConfig
 from hybridstudio.data import decode
-from hybridstudio.data.dataset import Dataset
 from hybridstudio.errors import StudioError, UsageError
 from hybridstudio.messages import Notice, Progress
-
-
-def opened(name: str, root: Path = Path("nowhere"), **fields) -> tuple[Dataset, list]:
-    """Load a data set; return it and the events told."""
-    events = []
-    loading = data.load(DataConfig(name=name, **fields), root)
-    while True:
-        try:
-            events.append(next(loading))
-        except StopIteration as end:
-            return end.value, events
 
 
 def write_idx(path: Path, values: np.ndarray, *, packed: bool = False) -> None:

@@ -78,7 +78,7 @@ def statistics(rows: Sequence[Tensor]) -> list[Statistics]:
     """Tell what the values of tensors of one shape are like; waits for the device once."""
     values = torch.stack([row.detach().float().flatten() for row in rows])
     mean = values.mean(dim=1)
-    variance = (values - mean[:, None]).square_().mean(dim=1)  # var() takes five times as long
+    variance = (values - mean[:, None]).square_().mean(dim=1)  # var_mean() takes longer
     told = torch.stack([mean, variance.sqrt_(), values.amin(dim=1), values.amax(dim=1)],
                        dim=1).tolist()
     return [Statistics(*of_row) for of_row in told]
