@@ -6,9 +6,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit
 
 from hybridstudio import paths, runs
+from hybridstudio.gui import theme
 from hybridstudio.gui.panels.denoise import DenoisePanel
-from hybridstudio.gui.panels.welcome import WelcomePanel
-from hybridstudio.messages import Train
+from hybridstudio.gui.panels.welcome import Card, WelcomePanel
+from hybridstudio.messages import Draw, Train
 
 # --- the library ----------------------------------------------------------------------------------
 
@@ -123,6 +124,32 @@ def test_the_example_trains_shows_pictures_and_leads_to_scrubbing(window, qtbot,
     qtbot.waitUntil(lambda: not window.training.busy)
     assert page._told.text().startswith("Stopped")
     assert page.try_it.isEnabled()
+
+
+def test_a_models_card_opens_it_and_draws(window, qtbot, canned):
+    page = window.panel(WelcomePanel)
+    qtbot.waitUntil(lambda: bool(page.findChildren(Card)), timeout=8000)
+    card = next(card for card in page.findChildren(Card)
+                if card.accessibleName().startswith("ddpm-mnist"))
+    qtbot.mouseClick(card, Qt.MouseButton.LeftButton)
+    assert window.page is window.panel(DenoisePanel)
+    qtbot.waitUntil(lambda: len(canned.of(Draw)) == 1)
+    assert canned.of(Draw)[0].run.name == "ddpm-mnist"
+
+
+def test_a_cloud_of_points_is_as_light_as_the_window(window, qtbot, qapp):
+    qtbot.waitUntil(lambda: "ddpm-gaussians25" in {
+        entry.name for entry in window.library.entries.values()}, timeout=8000)
+    page = window.panel(WelcomePanel)
+    card = next(card for card in page.findChildren(Card)
+                if card.accessibleName().startswith("ddpm-gaussians25"))
+
+    def corner():
+        return card._picture.pixmap().toImage().pixelColor(0, 0).lightness()
+
+    assert corner() > 200
+    theme.apply(qapp, "dark")
+    assert corner() < 60
 
 
 def test_the_example_waits_for_another_training(window, qtbot, canned, begin):

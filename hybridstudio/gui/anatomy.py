@@ -110,6 +110,9 @@ class Panel(QWidget):
     def show_run(self, path: Path | None) -> None:
         """Show the run in folder `path`, or none."""
 
+    def begin(self) -> None:
+        """Do what the page is there for with the run that is shown, unless it has been done."""
+
     def set_canvas(self, widget: QWidget) -> None:
         """Put in what takes all the room."""
         _fill(self._canvas, widget)

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QScrollArea, QSizePolicy, QWidget
 from hybridstudio.frames import pictures_in
 from hybridstudio.gui import mosaic, theme
 from hybridstudio.gui.branchtree import Frames, Line, Tree, levels_of, like, shares
+from hybridstudio.gui.cloudlight import lit
 from hybridstudio.gui.images import to_qimage
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Frame
@@ -270,6 +271,8 @@ class TreeView(QWidget):
             images = pictures_in(frame, self._row)
             images = frame.x_t if images is None else images
             one = images[min(self._which, len(images) - 1):][:1]
+            if frame.points:
+                one = lit(one)
             side = round(SIDE * ratio)
             grid = mosaic.fitting(1, one.shape[1], one.shape[2], (side, side), gap=0)
             width, height = grid.size

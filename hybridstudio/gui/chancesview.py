@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from hybridstudio.cloud import relit
 from hybridstudio.gui import theme
+from hybridstudio.gui.cloudlight import lit
 from hybridstudio.gui.images import ImageSheet
-from hybridstudio.gui.pointsview import look
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Chanced, Images
 
@@ -50,9 +48,9 @@ class ChancesView(QWidget):
         """Show what was seen, `beside` naming the diffusion's; None shows the words `empty`."""
         self._shown = (told, beside, empty)
         if told is not None and told.points:  # clouds follow the window's colours
-            told = replace(told, x_t=_lit(told.x_t), x0=_lit(told.x0),
-                           mean=None if told.mean is None else _lit(told.mean),
-                           beside=None if told.beside is None else _lit(told.beside))
+            told = replace(told, x_t=lit(told.x_t), x0=lit(told.x0),
+                           mean=None if told.mean is None else lit(told.mean),
+                           beside=None if told.beside is None else lit(told.beside))
         self._put(self.x_t, None if told is None else told.x_t,
                   "<i>x</i><sub>t</sub>, the same for all")
         count = 0 if told is None else len(told.points.get("x0", told.x0))
@@ -86,7 +84,3 @@ class ChancesView(QWidget):
         column.addWidget(self._says[sheet])
         column.addWidget(sheet, 1)
         return framed
-
-
-def _lit(clouds: Images) -> Images:
-    return np.stack([relit(cloud, look()) for cloud in clouds])

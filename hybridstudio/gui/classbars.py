@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from hybridstudio.gui import theme
-from hybridstudio.gui.pointsview import ink
+from hybridstudio.gui.cloudlight import ink
 from hybridstudio.gui.theme import GRID
 
 _LINE = 22  # points for each class

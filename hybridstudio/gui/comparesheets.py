@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from hybridstudio.comparison import Subject
 from hybridstudio.gui import runcolours, theme
 from hybridstudio.gui.buttons import flat
+from hybridstudio.gui.cloudlight import lit_image
 from hybridstudio.gui.images import ImageSheet
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Sheet
@@ -36,13 +37,18 @@ class Cloud(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._picture = QImage()
+        self._picture = self._lit = QImage()
         self.setMinimumSize(120, 96)
         self.setAccessibleName("Picture of the points")
+        theme.changed.connect(self._relight)
 
     def set_picture(self, picture: QImage) -> None:
-        """Show another picture."""
+        """Show another picture, in the window's colours."""
         self._picture = picture
+        self._relight()
+
+    def _relight(self) -> None:
+        self._lit = self._picture if self._picture.isNull() else lit_image(self._picture)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -53,7 +59,7 @@ class Cloud(QWidget):
         if self._picture.isNull() or side < 1:
             return
         ratio = self.devicePixelRatioF()
-        shown = self._picture.scaled(
+        shown = self._lit.scaled(
             round(side * ratio), round(side * ratio), Qt.AspectRatioMode.KeepAspectRatio,
             Qt.TransformationMode.SmoothTransformation)
         shown.setDevicePixelRatio(ratio)

@@ -12,6 +12,18 @@ from hybridstudio.runs import Run
 
 NO_RUN = Notice("A picture's settings were dropped", "no run is open to take them",
                 "choose one in the library and drop it again")
+HELP = (
+    "<p>A diffusion model begins with pure noise and removes a little of it in each step; a "
+    "GAN or a VAE draws in one pass.</p>"
+    "<p><b>x<sub>t</sub></b> is the noisy picture at noise level t, <b>x\u0302<sub>0</sub></b> "
+    "the clean picture the network expects from there, <b>ε\u0302</b> the noise it sees.</p>"
+    "<p>Draw with Ctrl+Return. Scrub with the slider, the arrow keys, the wheel, Home and End; "
+    "Space plays. Double-click a picture to enlarge it, + and − zoom, 0 shows it whole. "
+    "Changing a setting draws anew; settings that were drawn before come back at once.</p>"
+    "<p>A run with several checkpoints has a second slider: the same noise, drawn with the "
+    "weights of another training step.</p>"
+    "<p>Drop a picture of yours to noise and denoise it, to complete a part of it, or to "
+    "walk it back to its noise.</p>")
 
 
 def no_start(run: Run) -> Notice:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from hybridstudio.config import DataConfig
 from hybridstudio.gui import theme
+from hybridstudio.gui.cloudlight import lit
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Images
 from hybridstudio.pictures import spread
@@ -40,6 +41,8 @@ def pictures_of(path: Path, size: int | None, channels: int | None, count: int) 
             grid = page[GAP:, GAP:].reshape(rows, cell, columns, cell, 3)[:, :size, :, :size]
             page_of = grid.swapaxes(1, 2).reshape(-1, size, size, 3)[:count]
             return page_of[..., :1] if channels == 1 else page_of
+    elif min(page.shape[:2]) > 2 * GAP:  # one picture, of a cloud, with the sheet's edge around it
+        page = page[GAP:-GAP, GAP:-GAP]
     return page[None]
 
 
@@ -67,7 +70,7 @@ class FilmStrip(QWidget):
         self._size: int | None = None
         self._thumbs: dict[Path, QImage] = {}
         self._current = -1
-        theme.changed.connect(self.update)
+        theme.changed.connect(self._relight)
 
     @property
     def current(self) -> int:
@@ -135,16 +138,21 @@ class FilmStrip(QWidget):
             places[near] = self._current
         return [(place, QRect(GRID + at * apart, 3, SIDE, SIDE)) for at, place in enumerate(places)]
 
+    def _relight(self) -> None:
+        self._thumbs.clear()
+        self.update()
+
     def _thumb(self, path: Path) -> QImage | None:
         """Return the first picture of a sheet, enlarged by a whole number; None if unreadable."""
         if path not in self._thumbs:
             try:
-                first = pictures_of(path, self._size, 3, 1)[0]
+                first = pictures_of(path, self._size, 3, 1)
             except (OSError, ValueError, SyntaxError):
                 return None
             if len(self._thumbs) >= MOST_CACHED:
                 self._thumbs.pop(next(iter(self._thumbs)))
-            self._thumbs[path] = _fitted(first, round(SIDE * self.devicePixelRatioF()))
+            shown = lit(first)[0] if self._size is None else first[0]
+            self._thumbs[path] = _fitted(shown, round(SIDE * self.devicePixelRatioF()))
         thumb = self._thumbs[path]
         thumb.setDevicePixelRatio(self.devicePixelRatioF())
         return thumb

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
@@ -19,9 +18,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from hybridstudio import frames
-from hybridstudio.cloud import relit
 from hybridstudio.frames import ROWS, Range, Row, pictures_in, says
-from hybridstudio.gui import filmlayout, mosaic, pointsview, theme
+from hybridstudio.gui import filmlayout, mosaic, theme
+from hybridstudio.gui.cloudlight import lit
 from hybridstudio.gui.filmlayout import LARGEST, MATHS, Block, Wanted, signed, symbol
 from hybridstudio.gui.images import to_qimage
 from hybridstudio.gui.theme import GRID
@@ -169,7 +168,7 @@ class FilmView(QWidget):
                                     self.ranges.get(block.row, "as is"))
             (x, y), grid = block.corner, block.grid
             if frame.points:
-                images = np.stack([relit(cloud, pointsview.look()) for cloud in images])
+                images = lit(images)
             seen = images[:, y:y + grid.height, x:x + grid.width]
             blocks.append(filmlayout.with_image(
                 block, to_qimage(mosaic.compose(seen, grid, ground, table))))

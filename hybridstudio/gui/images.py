@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import mosaic, theme
+from hybridstudio.gui.cloudlight import lit
 from hybridstudio.gui.mosaic import Grid
 from hybridstudio.messages import Images
 
@@ -88,6 +89,7 @@ class ImageSheet(QWidget):
         super().__init__(parent)
         self.several = several  # whether more than one picture can be chosen
         self.empty = ""  # what is said where there are no pictures
+        self.are_clouds = False  # of points: they follow the window's colours
         self._images: Images | None = None
         self._captions: Sequence[str] = ()
         self._grid: Grid | None = None
@@ -184,7 +186,8 @@ class ImageSheet(QWidget):
                 return
             if self._painted is None:
                 ground = QColor(colours.canvas).rgb() & 0xFFFFFF
-                pixels = mosaic.compose(self._images, grid, ground)
+                images = lit(self._images) if self.are_clouds else self._images
+                pixels = mosaic.compose(images, grid, ground)
                 self._painted = to_qimage(pixels, self.devicePixelRatioF())
             painter.drawImage(self.origin(), self._painted)
             for index in self._chosen - {self._current}:

@@ -199,7 +199,8 @@ class Library(QWidget):
 
         readable = entry.state != "broken"
         add("train", "Open", lambda: self.opened.emit(path), readable)
-        add("denoise", "Scrub through it", lambda: self.requested.emit(Open("denoise", path)),
+        add("denoise", "Scrub through it", lambda: self.requested.emit(
+            Open("denoise", path, begins=True)),
             readable)
         if not entry.shipped:
             add("play", "Resume", lambda: self.requested.emit(Resume(path)),

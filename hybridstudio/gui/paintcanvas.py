@@ -19,7 +19,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from hybridstudio.gui import theme
-from hybridstudio.gui.pointsview import PointsView, ink
+from hybridstudio.gui.cloudlight import ink
+from hybridstudio.gui.pointsview import PointsView
 from hybridstudio.messages import Points
 
 CLASSES = 6

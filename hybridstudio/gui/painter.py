@@ -26,9 +26,9 @@ from hybridstudio.errors import StudioError, translate
 from hybridstudio.gui import theme
 from hybridstudio.gui.askfile import ask_file
 from hybridstudio.gui.buttons import flat, toggle
+from hybridstudio.gui.cloudlight import ink
 from hybridstudio.gui.flow import Flow
 from hybridstudio.gui.paintcanvas import BRUSHES, CLASSES, PaintCanvas
-from hybridstudio.gui.pointsview import ink
 from hybridstudio.gui.theme import GRID
 
 FEWEST = 100  # points that are worth training on

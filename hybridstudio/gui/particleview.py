@@ -16,8 +16,9 @@ from PySide6.QtWidgets import QWidget
 from hybridstudio import density
 from hybridstudio.cloud import Look, cloud
 from hybridstudio.gui import mosaic, particles, theme
+from hybridstudio.gui.cloudlight import ink, look
 from hybridstudio.gui.images import to_qimage
-from hybridstudio.gui.pointsview import PointsView, ink, look
+from hybridstudio.gui.pointsview import PointsView
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Field, Frame, Points
 

@@ -19,8 +19,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from hybridstudio.cloud import DARK, LIGHT, Look, cloud
+from hybridstudio.cloud import cloud
 from hybridstudio.gui import mosaic, theme
+from hybridstudio.gui.cloudlight import look
 from hybridstudio.gui.images import to_qimage
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Points
@@ -29,17 +30,6 @@ REACH = 1.25  # half the side of the square that is shown at first
 CLOSEST = 0.01
 STEP = 1.25  # times larger with each notch of the wheel
 NEAR = 8  # screen points within which a point counts as pointed at
-
-
-def look() -> Look:
-    """Return the colours of clouds that suit the window's."""
-    return DARK if theme.palette().dark else LIGHT
-
-
-def ink(place: int) -> QColor:
-    """Return the colour of a class's points."""
-    inks = look().inks
-    return QColor(*inks[place % len(inks)])
 
 
 class PointsView(QWidget):

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from hybridstudio import racing
 from hybridstudio.gui import mosaic, theme
+from hybridstudio.gui.cloudlight import lit
 from hybridstudio.gui.images import to_qimage
 from hybridstudio.gui.mosaic import Grid
 from hybridstudio.gui.theme import GRID
@@ -132,7 +133,8 @@ class RaceView(QWidget):
         room = (int(box.width() * ratio), int((box.height() - WORDS - BAR - 6) * ratio))
         key = (place, frame.step, room[1])
         if key not in self._painted:
-            self._painted[key] = _laid_out(frame.x_t, room, ratio)
+            self._painted[key] = _laid_out(
+                lit(frame.x_t) if frame.points else frame.x_t, room, ratio)
         painter.drawImage(QRectF(box.left(), box.top() + WORDS, 0, 0).topLeft(),
                           self._painted[key])
 

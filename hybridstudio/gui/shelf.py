@@ -31,11 +31,13 @@ from PySide6.QtWidgets import (
 
 from hybridstudio import paths, runs
 from hybridstudio.gui import theme
+from hybridstudio.gui.cloudlight import lit_image
 from hybridstudio.gui.filmstrip import picture_side
 from hybridstudio.gui.theme import GRID
 
 ENTRY = Qt.ItemDataRole.UserRole
 THUMB = 32  # pixels of the small picture's side
+CARD = 2 * THUMB  # and of the one on a model's card
 _SHEET_GAP = 2  # between the pictures of a preview, see pictures.sheet
 
 Index = QModelIndex | QPersistentModelIndex
@@ -59,6 +61,8 @@ class Entry:
     batch: int = 0  # pictures in a training step
     says: str = ""
     picture: QImage | None = None
+    sheet: QImage | None = None  # twice as large, with more pictures where they fit
+    is_cloud: bool = False  # what they show is points, dark as they were drawn
 
     @property
     def share(self) -> float:
@@ -93,8 +97,10 @@ def entry_of(run: runs.Run) -> Entry:
     if state == "training" and runs.is_paused(run.path):
         state = "paused"
     shown = run.problem if run.state == "broken" else run.config.says
+    picture, sheet = (_picture(run, room) for room in (THUMB, CARD))
+    is_cloud = picture is not None and picture_side(run.config.data) is None
     return Entry(run.path, run.name, state, run.step, run.config.train.steps, run.shipped,
-                 run.config.train.batch_size, shown, _picture(run))
+                 run.config.train.batch_size, shown, picture, sheet, is_cloud)
 
 
 def with_progress(entry: Entry, state: str, step: int | None) -> Entry:
@@ -106,7 +112,7 @@ def _entries(folder: Path) -> Iterator[Entry]:
     return map(entry_of, runs.listing(folder))
 
 
-def _picture(run: runs.Run) -> QImage | None:
+def _picture(run: runs.Run, room: int) -> QImage | None:
     previews = runs.previews(run.path)
     if not previews:
         return None
@@ -115,25 +121,27 @@ def _picture(run: runs.Run) -> QImage | None:
         changed = file.stat().st_mtime_ns
     except OSError:
         return None
-    return _thumbnail(file, changed, picture_side(run.config.data) or 0)
+    return _thumbnail(file, changed, picture_side(run.config.data) or 0, room)
 
 
 @lru_cache(maxsize=512)
-def _thumbnail(file: Path, _changed: int, size: int) -> QImage | None:
+def _thumbnail(file: Path, _changed: int, size: int, room: int) -> QImage | None:
     """Cut as many whole pictures out of a preview as fit, crisp where they can be."""
     sheet = QImage(str(file))
     if sheet.isNull():
         return None
     if size:
-        tiles = max(1, (THUMB + _SHEET_GAP) // (size + _SHEET_GAP))
+        tiles = max(1, (room + _SHEET_GAP) // (size + _SHEET_GAP))
         side = min(tiles * (size + _SHEET_GAP) - _SHEET_GAP, sheet.width(), sheet.height())
         sheet = sheet.copy(_SHEET_GAP, _SHEET_GAP, side, side)
+    else:
+        sheet = sheet.copy(sheet.rect().adjusted(*(_SHEET_GAP,) * 2, *(-_SHEET_GAP,) * 2))
     side = max(sheet.width(), sheet.height())
-    zoom = THUMB // side
+    zoom = room // side
     mode = Qt.TransformationMode.FastTransformation
     if zoom < 1:
         mode = Qt.TransformationMode.SmoothTransformation
-    wanted = side * zoom if zoom else THUMB
+    wanted = side * zoom if zoom else room
     return sheet.scaled(wanted, wanted, Qt.AspectRatioMode.KeepAspectRatio, mode)
 
 
@@ -189,7 +197,7 @@ class Line(QStyledItemDelegate):
             painter.fillRect(place, QColor(theme.palette().canvas))
             theme.icon("image", theme.palette().muted).paint(painter, place.adjusted(8, 8, -8, -8))
             return
-        picture = entry.picture
+        picture = lit_image(entry.picture) if entry.is_cloud else entry.picture
         painter.drawImage(place.left() + (THUMB - picture.width()) // 2,
                           place.top() + (THUMB - picture.height()) // 2, picture)
 

@@ -101,6 +101,7 @@ class TrainView(QWidget):
         """Show the previews that there are by now."""
         self._films = films
         size = picture_side(self._run.config.data) if self._run else None
+        self.sheet.are_clouds = self._run is not None and size is None
         self._slider.blockSignals(True)
         self._slider.setRange(0, max(0, len(films) - 1))
         self._slider.blockSignals(False)

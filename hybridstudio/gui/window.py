@@ -209,12 +209,14 @@ class Window(QMainWindow):
                 for lane in self.work.values():
                     if asker is self._askers.get(lane):
                         lane.stop()
-            case Open(panel, run, settings):
+            case Open(panel, run, settings, begins):
                 if run is not None:
                     self.choose(run)
                 self.show_page(panel)
                 if settings is not None:
                     self.panel(DenoisePanel).restore(dict(settings))
+                if begins:
+                    self.page.begin()
             case SetUp(config):
                 self.panel(SetupPanel).set_config(config)
                 self.show_page("setup")

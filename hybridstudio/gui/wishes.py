@@ -57,12 +57,14 @@ class Cancel:
 class Open:
     """Show a page, by its name in PANELS, with a run; None keeps the run that is chosen.
 
-    `settings` are those of a drawing, which the page Denoise takes up.
+    `settings` are those of a drawing, which the page Denoise takes up; with `begins` the page does
+    at once what it is there for, unless it has already.
     """
 
     panel: str
     run: Path | None = None
     settings: Mapping[str, Any] | None = None
+    begins: bool = False
 
 
 @dataclass(frozen=True)

@@ -45,18 +45,7 @@ class DenoisePanel(Panel):
     TITLE = "Denoise"
     VIEW = "Timeline"
     SAYS = "Watch pictures come out of noise, step by step."
-    HELP = (
-        "<p>A diffusion model begins with pure noise and removes a little of it in each step; a "
-        "GAN or a VAE draws in one pass.</p>"
-        "<p><b>x<sub>t</sub></b> is the noisy picture at noise level t, <b>x\u0302<sub>0</sub></b> "
-        "the clean picture the network expects from there, <b>ε\u0302</b> the noise it sees.</p>"
-        "<p>Draw with Ctrl+Return. Scrub with the slider, the arrow keys, the wheel, Home and End; "
-        "Space plays. Double-click a picture to enlarge it, + and − zoom, 0 shows it whole. "
-        "Changing a setting draws anew; settings that were drawn before come back at once.</p>"
-        "<p>A run with several checkpoints has a second slider: the same noise, drawn with the "
-        "weights of another training step.</p>"
-        "<p>Drop a picture of yours to noise and denoise it, to complete a part of it, or to "
-        "walk it back to its noise.</p>")
+    HELP = drawwords.HELP
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -187,6 +176,11 @@ class DenoisePanel(Panel):
         request = self.reels.draw(self._run, self._asked)
         self._show_state()
         self.requested.emit(request)
+
+    def begin(self) -> None:
+        """Draw with the settings as they are, where nothing is shown yet."""
+        if not self.reels.film and not self._is_drawing:
+            self.draw()
 
     def copy_command(self) -> None:
         """Put the command line that draws the same on the clipboard."""

@@ -25,8 +25,9 @@ from hybridstudio.errors import StudioError, translate
 from hybridstudio.gui import theme
 from hybridstudio.gui.anatomy import Panel, alone
 from hybridstudio.gui.askfile import ask_file
+from hybridstudio.gui.cloudlight import lit_image
 from hybridstudio.gui.images import ImageSheet
-from hybridstudio.gui.shelf import THUMB, Entry
+from hybridstudio.gui.shelf import CARD, Entry
 from hybridstudio.gui.theme import GRID
 from hybridstudio.gui.wishes import Look, Open, Stop
 from hybridstudio.messages import Done, Event, Preview, Progress, Started, Train
@@ -135,7 +136,8 @@ class WelcomePanel(Panel):
         for place, entry in enumerate(entries):
             card = Card(entry)
             card.clicked.connect(
-                lambda _=False, path=entry.path: self.requested.emit(Open("denoise", path)))
+                lambda _=False, path=entry.path: self.requested.emit(
+                    Open("denoise", path, begins=True)))
             self._cards.addWidget(card, place, 0)
         self._columns = 0
         self._arrange()
@@ -225,7 +227,8 @@ class WelcomePanel(Panel):
         self.scrub.setToolTip("See these pictures come out of the noise, step by step")
         theme.set_icon(self.scrub, "denoise")
         self.scrub.setEnabled(False)
-        self.scrub.clicked.connect(lambda: self.requested.emit(Open("denoise", self._run)))
+        self.scrub.clicked.connect(lambda: self.requested.emit(
+            Open("denoise", self._run, begins=True)))
         look = QPushButton("Look at the training")
         theme.set_icon(look, "train")
         look.clicked.connect(lambda: self.requested.emit(Open("train", self._run)))
@@ -280,18 +283,15 @@ class Card(QPushButton):
         self.setToolTip(f"Open {entry.name}")
         # As high as its neighbours, however long their sentences are.
         self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Minimum)
-        picture = QLabel()
-        picture.setFixedWidth(2 * THUMB)
-        picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        if entry.picture is not None:
-            picture.setPixmap(QPixmap.fromImage(entry.picture.scaled(
-                entry.picture.size() * 2, mode=Qt.TransformationMode.FastTransformation)))
-        else:
-            picture.setPixmap(theme.icon("image", theme.palette().muted).pixmap(48, 48))
+        self._entry, self._picture = entry, QLabel()
+        self._picture.setFixedWidth(CARD)
+        self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._light()
+        theme.changed.connect(self._light)
         row = QHBoxLayout(self)
         row.setContentsMargins(GRID, GRID, GRID, GRID)
         row.setSpacing(GRID + GRID // 2)
-        row.addWidget(picture)
+        row.addWidget(self._picture)
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(_heading(entry.name))
@@ -300,6 +300,16 @@ class Card(QPushButton):
         row.addLayout(words, 1)
         for label in self.findChildren(QLabel):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def _light(self) -> None:
+        """Show the picture, a cloud of points in the window's colours."""
+        sheet = self._entry.sheet
+        if sheet is None:
+            icon = theme.icon("image", theme.palette().muted)
+            self._picture.setPixmap(icon.pixmap(48, 48))
+        else:
+            self._picture.setPixmap(QPixmap.fromImage(
+                lit_image(sheet) if self._entry.is_cloud else sheet))
 
     def sizeHint(self) -> QSize:
         """Take the room of what stands on the card."""
