@@ -234,6 +234,13 @@ def paced(at: Places, distances: npt.ArrayLike, frames: int) -> Places:
 # --- what is done with codes ----------------------------------------------------------------------
 
 
+def axis(space: Space, place: int) -> Codes:
+    """Return the unit direction (D,) of one dimension of a space, counted from 0."""
+    direction = np.zeros(space.dimensions, np.float32)
+    direction[place] = 1.0
+    return direction
+
+
 def moved(code: npt.ArrayLike, directions: Codes, amounts: npt.ArrayLike) -> Codes:
     """Return code (..., D) moved along directions (K, D) by amounts (K,)."""
     shift = np.asarray(amounts, np.float64) @ np.asarray(directions, np.float64)

@@ -13,8 +13,9 @@ from PySide6.QtTest import QTest
 
 from hybridstudio import cli, engine, paths, pictures, points_kept
 from hybridstudio.gui.latentstate import Spot
-from hybridstudio.gui.latenttold import view_told
+from hybridstudio.gui.latenttold import settings_of, view_told
 from hybridstudio.gui.opening import open_path
+from hybridstudio.gui.panels.latent import LatentPanel
 from hybridstudio.gui.panels.latentmath import LatentMathPanel
 from hybridstudio.gui.panels.latentpair import LatentPairPanel
 from hybridstudio.gui.panels.latentwalk import LatentWalkPanel
@@ -73,6 +74,47 @@ def test_the_copied_line_draws_the_table_that_is_shown(sums, tmp_path, monkeypat
     sums.tags["c"].roll(3)
     sums.restore(settings)
     assert (sums.sum.kind, sums.sum.c) == (("analogy", "classes")[kind], Spot(42))
+
+
+def test_a_line_and_a_file_tell_how_far_sliders_were_moved(
+        qtbot, qapp, tmp_path, monkeypatch):
+    panel = with_panel(LatentPanel, qtbot, qapp)
+    panel.show_run(paths.checkpoints() / "vae-mnist")
+    sliders = panel.sliders
+    settle(panel, truly)
+    sliders.rows[4].slider.setValue(60)  # of the axes, which are shown first
+    sliders.choose("kl")
+    truly(panel, panel.asked[-1])
+    sliders.rows[1].slider.setValue(-40)
+    settle(panel, truly)
+    edits = panel.square.edits
+    assert [(each.kind, each.place, amount > 0) for each, amount in edits] == [
+        ("axes", 4, True), ("kl", 1, False)]
+    told = panel._material()
+    shown = pictures.as_rgb(pictures.sheet(told["images"], told["columns"])[None])[0]
+    line, = lines_of(panel)
+    np.testing.assert_array_equal(
+        pictures.as_rgb(drawn_by(line, tmp_path, monkeypatch)[None])[0], shown)
+
+    other = with_panel(LatentPanel, qtbot, qapp)
+    other.show_run(paths.checkpoints() / "vae-mnist")
+    other.restore(pictures.read_settings(tmp_path / "latent.png"))
+    truly(other, other.asked[-1])  # it looks for the directions of the file first
+    assert [(each.kind, each.place) for each, _ in other.square.edits] == [("axes", 4), ("kl", 1)]
+    assert [amount for _, amount in other.square.edits] == [amount for _, amount in edits]
+    settle(other, truly)
+    assert other.sliders.rows[1].slider.value() == -40
+
+
+def test_a_file_brings_the_mixed_style_back(qtbot, qapp, tmp_path):
+    run = write_run(tmp_path, "style", (500,), "stylegan")
+    panel = with_panel(LatentPanel, qtbot, qapp)
+    panel.show_run(run)
+    panel.restore({"run": "style", "space": "w", "corners": "4,5,6,7", "style": "9", "begins": 3})
+    assert (panel.square.style, panel.square.begins) == (Spot(9), 3)
+    assert panel.square.corners == tuple(map(Spot, (4, 5, 6, 7)))
+    assert settings_of(panel.run_shown, panel.square, panel.how).items() >= {
+        "style": "9", "begins": 3}.items()
 
 
 def test_the_two_copied_lines_draw_both_sides(qtbot, qapp, tmp_path, monkeypatch):

@@ -33,7 +33,7 @@ from hybridstudio.messages import (
     Weights,
 )
 
-_MOVE = re.compile(r"(pca|sefa|kl)(\d+)")
+_MOVE = re.compile(r"(pca|sefa|kl|axis)(\d+)")
 _ANALOGY = re.compile(r"(\d+)-(\d+)\+(\d+)")
 COUNTS = {"corners": 4, "analogy": 3, "classes": 1}  # points that an option takes
 Moves = tuple[Codes, list[float]]
@@ -163,18 +163,28 @@ def table_of(asking: Asking, kind: str, points: Sequence[str], count: int, linea
     return latents.analogies(asking.space, codes[0], codes[1], codes[2:], linear), ()
 
 
-def moves_of(asking: Asking, texts: Sequence[str]) -> Moves | None:
-    """Return directions (K, D) and how far to move along each, read from name=amount."""
-    vectors, amounts = [], []
+def read_moves(texts: Sequence[str]) -> dict[str, float]:
+    """Return how far to move along each direction, read from name=amount; the last one counts."""
+    amounts = {}
     for text in texts:
         name, raw = (part.strip() for part in text.partition("=")[::2])
         try:
-            amounts.append(float(raw))
+            amounts[name] = float(raw)
         except ValueError:
             raise UsageError(f"--move {text} says no amount",
                              fix=f"write it as --move {name}=2") from None
+    return amounts
+
+
+def moves_of(asking: Asking, amounts: Mapping[str, float]) -> Moves | None:
+    """Return directions (K, D) of these names and how far to move along each."""
+    vectors = []
+    for name in amounts:
         if match := _MOVE.fullmatch(name):
             place = int(match[2])
+            if match[1] == "axis":
+                vectors.append(_axis(asking.space, place))
+                continue
             found, _ = asking.directions(Directions(
                 asking.run.path, match[1], asking.space.name,  # type: ignore[arg-type]
                 max(1, place), step=asking.step, weights=asking.weights, device=asking.device))
@@ -184,7 +194,15 @@ def moves_of(asking: Asking, texts: Sequence[str]) -> Moves | None:
             vectors.append(found.vectors[place - 1])
         else:
             vectors.append(_kept(asking, name))
-    return (np.stack(vectors), amounts) if vectors else None
+    return (np.stack(vectors), list(amounts.values())) if vectors else None
+
+
+def _axis(space: Space, place: int) -> Codes:
+    if not 1 <= place <= space.dimensions:
+        raise UsageError(f"There is no axis{place}",
+                         f"{space.name} has {space.dimensions:,} dimensions",
+                         f"give axis1 to axis{space.dimensions}")
+    return latents.axis(space, place - 1)
 
 
 def _kept(asking: Asking, name: str) -> Codes:
@@ -194,7 +212,8 @@ def _kept(asking: Asking, name: str) -> Codes:
             return thing.code
     names = ", ".join(thing.name for thing in kept)
     raise UsageError(f"There is no direction {name}", f"kept are {names}" if names else (
-        f"none is kept in {asking.space.name}"), "give pca1, sefa1 or kl1, or the name of one kept")
+        f"none is kept in {asking.space.name}"),
+        "give pca1, sefa1, kl1 or axis1, or the name of one kept")
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -257,10 +276,10 @@ def settings_of(asking: Asking, kind: str, points: Sequence[str], drawn: Mapping
     """
     config = asking.run.config
     model, settings = config.model, {"run": asking.run.name, "space": asking.space.name}
-    usual = config.sampler if config.sampler in model.steady else model.steady[0]
     knobs = {knob.name: knob.default for knob in model.knobs()} | dict(asking.knobs)
     step = runs.step_of(asking.run, asking.step)
-    found = {**settings, "sampler": asking.sampler or usual, "nfe": asking.nfe or config.nfe,
+    found = {**settings, "sampler": asking.sampler or config.steady_sampler,
+             "nfe": asking.nfe or config.steady_nfe,
              "weights": asking.weights, "knobs": knobs or None,
              "step": step if step is not None else max(asking.run.checkpoints, default=None),
              "mix": {str(label): share for label, share in asking.mix.items()} or None}

@@ -15,6 +15,7 @@ from hybridstudio.cli.codes import (
     Cancelled,
     moves_of,
     read_mix,
+    read_moves,
     read_points,
     read_window,
     settings_of,
@@ -74,7 +75,8 @@ def interpolate(
         metavar="L,T,R,B", help="Show a part of the square of corners, each side 0 to 1.")] = None,
     move: Annotated[list[str] | None, typer.Option(
         metavar="NAME=AMOUNT", help="Move all codes along a direction: pca1=2, sefa3=-1, kl1=2, "
-        "or one that you kept under a name. Give it as often as needed.")] = None,
+        "axis5=1 (a dimension), or one that you kept under a name. Give it as often as needed.")
+    ] = None,
     style: Annotated[str | None, typer.Option(
         metavar="S", help="Take the parts from --begins on, as layers of w, from this point.")
     ] = None,
@@ -118,10 +120,12 @@ def interpolate(
     path = "linear" if lerp else "slerp"
     settings = settings_of(asking, kind, points, {
         "frames": frames, "loop": loop, "ease": ease, "pace": "pixels" if paced else "latent",
-        "path": path, "ms": ms} if walk else {"grid": side, "path": path, "window": window})
+        "path": path, "ms": ms} if walk else {
+            "grid": side, "path": path, "window": window, "move": read_moves(move or ()) or None,
+            "style": style, "begins": begins if style is not None else None})
     try:
         other = None if style is None else asking.codes([style])[0]
-        moves = moves_of(asking, move or ())
+        moves = moves_of(asking, read_moves(move or ()))
 
         def changed(codes: Codes) -> Codes:
             if other is not None:

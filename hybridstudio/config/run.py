@@ -13,6 +13,7 @@ from hybridstudio.config.train import SampleConfig, TrainConfig
 from hybridstudio.errors import Problem, UsageError
 
 SCHEMA_VERSION = 1
+STEADY_NFE = 50  # of a sampler without fresh noise: more hardly change its pictures
 
 
 class RunConfig(Section):
@@ -46,6 +47,18 @@ class RunConfig(Section):
     def nfe(self) -> int:
         """Network evaluations for each picture: the config's, or else the family's usual number."""
         return self.sample.nfe or self.model.evaluations.usual
+
+    @property
+    def steady_sampler(self) -> str:
+        """The way in which a code alone decides its picture: the usual one where it does, or "".
+        """
+        steady = self.model.steady
+        return self.sampler if self.sampler in steady else next(iter(steady), "")
+
+    @property
+    def steady_nfe(self) -> int:
+        """Evaluations of that way; one without fresh noise in its steps needs no more than 50."""
+        return self.nfe if self.sampler == self.steady_sampler else min(self.nfe, STEADY_NFE)
 
     def settled(self) -> RunConfig:
         """Return the config with what the family settles itself filled in."""

@@ -43,7 +43,7 @@ def opened(config: DataConfig, name: str, source: Generator[Progress, None, List
         first, why = found.skipped[0]
         files = len(found) + found.skipped_count
         yield Notice(f"Of {files:,} files, {found.skipped_count:,} could not be used",
-                     f"{first}: {why}" + (", ..." if found.skipped_count > 1 else ""),
+                     f"{'such as' if found.skipped_count > 1 else 'it is'} {first}: {why}",
                      "the Data panel lists them", "warning")
     return replace(found, name=name)
 

@@ -243,7 +243,7 @@ def plan_of(config: RunConfig, sampler: str | None, nfe: int | None, knobs: Mapp
     """Return how codes are drawn, but for their labels; raises ConfigError with all faults."""
     model = config.model
     if sampler is None:
-        sampler = config.sampler if config.sampler in model.steady else model.steady[0]
+        sampler = config.steady_sampler
     elif sampler in model.samplers and sampler not in model.steady:
         problems = [*problems, Problem(
             "sampler", f"{sampler} draws fresh noise in every step, so that codes do not decide",
@@ -255,7 +255,7 @@ def plan_of(config: RunConfig, sampler: str | None, nfe: int | None, knobs: Mapp
     if problems:
         raise ConfigError(problems, "the drawing")
     whole = {knob.name: knobs.get(knob.name, knob.default) for knob in model.knobs()}
-    return DrawPlan(config.shape, 1, sampler, nfe or config.nfe, 0.0, config.sample.guidance,
+    return DrawPlan(config.shape, 1, sampler, nfe or config.steady_nfe, 0.0, config.sample.guidance,
                     knobs=whole)
 
 

@@ -110,7 +110,7 @@ class Panel(QWidget):
     def show_run(self, path: Path | None) -> None:
         """Show the run in folder `path`, or none."""
 
-    def begin(self) -> None:
+    def begin_work(self) -> None:
         """Do what the page is there for with the run that is shown, unless it has been done."""
 
     def set_canvas(self, widget: QWidget) -> None:

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QSpinBox,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -25,6 +24,7 @@ from hybridstudio.gui import runcolours, theme
 from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.cloudlight import lit_image
 from hybridstudio.gui.images import ImageSheet
+from hybridstudio.gui.spin import SpinBox
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Sheet
 from hybridstudio.telling import number
@@ -134,12 +134,12 @@ class CompareSheets(QWidget):
         self._grid = QGridLayout(self._page)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2 * GRID)
-        self.seed = QSpinBox()
+        self.seed = SpinBox()
         self.seed.setRange(0, LARGEST_SEED)
         self.seed.setAccessibleName("Seed")
         self.seed.setMaximumWidth(12 * GRID)
         self.seed.setToolTip("Where the random numbers of all runs begin (default 0)")
-        self.count = QSpinBox()
+        self.count = SpinBox()
         self.count.setRange(1, 100)
         self.count.setValue(16)
         self.count.setAccessibleName("Pictures each")

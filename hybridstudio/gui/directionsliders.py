@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -20,12 +21,15 @@ from hybridstudio.config.models.base import Space
 from hybridstudio.gui import theme
 from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.latentstate import Direction, Edits, axis
+from hybridstudio.gui.latenttold import AXIS, name_of
 from hybridstudio.gui.slides import Slide
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Codes, Directed
 from hybridstudio.points_kept import Kept
 
 ROWS = 8
+_AXIS = re.compile(AXIS + r"[1-9]\d{0,8}")
+_FOUND = re.compile(r"(pca|sefa|kl)\d+")
 KINDS: dict[str, tuple[str, str]] = {
     "axes": ("Axes of the space", "One dimension of the code at a time"),
     "pca": ("Principal directions (PCA)", "Along which what the network makes of many codes varies "
@@ -54,6 +58,7 @@ class DirectionSliders(QWidget):
         self._space: Space | None = None
         self._found: dict[str, tuple[Direction, ...]] = {}
         self._edits: Edits = ()
+        self._awaited: dict[str, float] = {}  # how far to go along directions not known yet
         self._first = 0
         self.kind = QComboBox()
         self.kind.setAccessibleName("Directions")
@@ -97,6 +102,7 @@ class DirectionSliders(QWidget):
         """Offer the directions that a space has, and those kept of it."""
         if space != self._space:
             self._space, self._found, self._first = space, {}, 0
+            self._awaited = {}
             kind = self.kind.currentData()
             self.kind.clear()
             for name in ("axes", *space.directions, "kept"):
@@ -118,6 +124,12 @@ class DirectionSliders(QWidget):
             self.kind.setCurrentIndex(self.kind.findData(kind))
         self._first = 0
         self._show()
+        self._go_on()
+
+    def restore(self, moves: Mapping[str, float]) -> None:
+        """Go along directions by their names in files; those that are not known are asked for."""
+        self._awaited = dict(moves)
+        self._go_on()
 
     def say(self, words: str) -> None:
         """Say something under the choice of directions, such as that they are being looked for."""
@@ -139,6 +151,26 @@ class DirectionSliders(QWidget):
         return np.asarray(total / length, np.float32) if length > 1e-6 else None
 
     # --- inside -----------------------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        """Go along those of the awaited directions that are known now, and ask for the next."""
+        if not self._awaited or self._space is None:
+            return
+        axes = (axis(self._space, int(name.removeprefix(AXIS)) - 1) for name in self._awaited
+                if _AXIS.fullmatch(name) and int(name.removeprefix(AXIS)) <= self._space.dimensions)
+        known = {name_of(direction): direction for direction in
+                 (*axes, *(each for found in self._found.values() for each in found))}
+        edits = tuple((known[name], amount) for name, amount in self._awaited.items()
+                      if name in known)
+        self._awaited = {name: amount for name, amount in self._awaited.items()
+                         if name not in known}
+        if edits:
+            self._tell((*self._edits, *edits), "")
+        missing = {match[1] for name in self._awaited if (match := _FOUND.fullmatch(name))}
+        for kind in self._space.directions:
+            if kind in missing and kind not in self._found:
+                self.choose(kind)
+                break
 
     def _shown(self) -> list[Direction]:
         if self._space is None:

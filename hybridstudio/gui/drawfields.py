@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, 
 
 from hybridstudio.config import Knob, RunConfig, leaves
 from hybridstudio.gui.fields import ENGLISH
+from hybridstudio.gui.spin import DoubleSpinBox, SpinBox
 
 _LEAVES = {leaf.path.removeprefix("sample."): leaf for leaf in leaves(RunConfig)
            if leaf.path.startswith("sample.")}
@@ -73,7 +74,7 @@ def row_of(form: QFormLayout, field: QWidget) -> int:
 
 
 def _whole_box(low: int, high: int, step: int) -> QSpinBox:
-    box = QSpinBox()
+    box = SpinBox()
     box.setRange(low, high)
     box.setSingleStep(step)
     box.setLocale(ENGLISH)
@@ -82,7 +83,7 @@ def _whole_box(low: int, high: int, step: int) -> QSpinBox:
 
 
 def _fraction_box(low: float, high: float, step: float) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
+    box = DoubleSpinBox()
     box.setDecimals(max(2, math.ceil(-math.log10(step))))
     box.setRange(low, high)
     box.setSingleStep(step)

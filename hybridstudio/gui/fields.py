@@ -29,6 +29,7 @@ from hybridstudio.config.known import KNOWN
 from hybridstudio.gui import theme
 from hybridstudio.gui.askfile import ask_file
 from hybridstudio.gui.several import Several
+from hybridstudio.gui.spin import SpinBox
 
 ENGLISH = QLocale(QLocale.Language.English, QLocale.Country.UnitedKingdom)  # 20,000, everywhere
 EMPTY = "automatic"  # what an optional field shows while nothing is asked
@@ -124,7 +125,7 @@ class Flag(QCheckBox):
         return bool(value)
 
 
-class Whole(QSpinBox):
+class Whole(SpinBox):
     """A whole number within its limits; the arrows step by a size that suits the number."""
 
     edited = Signal()

@@ -142,7 +142,8 @@ class Following:
         rate = (step - int(memory.steps[before])) / passed if passed > 0 else 0.0
         left = (total - step) / rate if rate and total >= step else None
         used = int(memory.values[-1]) if np.isfinite(memory.values[-1]) else 0
-        return Pace(step, total, rate * batch, seconds, left, used)
+        # The last records are older than the checkpoint that a stop writes.
+        return Pace(max(step, self.run.step), total, rate * batch, seconds, left, used)
 
 
 def _told(event: dict[str, Any]) -> Notice | None:

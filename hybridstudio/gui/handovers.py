@@ -51,8 +51,8 @@ def compares(run: Run) -> bool:
 
 def sampler_of(run: Run) -> str | None:
     """Return a sampler by which the same noise decides both pictures; None where the run's does."""
-    model = run.config.model
-    return None if run.config.sampler in model.steady else model.steady[0]
+    usual = run.config.steady_sampler
+    return None if run.config.sampler == usual else usual
 
 
 def why_not(run: Run | None) -> tuple[str, str]:

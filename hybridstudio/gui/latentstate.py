@@ -84,12 +84,10 @@ class How:
     @classmethod
     def of(cls, run: Run) -> How:
         """Return a run's usual way, in its first space."""
-        spaces, steady = spaces_of(run), run.config.model.steady
-        usual = run.config.sampler
-        several = len(steady) > 1
+        spaces, config = spaces_of(run), run.config
         return cls(spaces[0].name if spaces else "",
-                   (usual if usual in steady else steady[0]) if several else None,
-                   run.config.nfe if takes_many(run) else None,
+                   config.steady_sampler if len(config.model.steady) > 1 else None,
+                   config.steady_nfe if takes_many(run) else None,
                    tuple((knob.name, knob.default) for knob in knobs_of(run)),
                    ((0, 1.0),) if classes(run) else ())
 
@@ -198,8 +196,7 @@ def edited(codes: Codes, edits: Edits) -> Codes:
 
 def axis(space: Space, place: int) -> Direction:
     """Return one dimension of a space as a direction; it has a name by the part it lies in."""
-    vector = np.zeros(space.dimensions, np.float32)
-    vector[place] = 1.0
+    vector = latents.axis(space, place)
     for name, part in latents.parts_of(space):
         if part.start <= place < part.stop:
             return Direction("axes", place, f"{name} {place - part.start + 1}", vector)
@@ -241,7 +238,7 @@ def draft_of(run: Run, how: How) -> int | None:
     """Return how few evaluations a draft takes; None where the whole takes no more."""
     if not takes_many(run):
         return None
-    usual = how.nfe or run.config.nfe
+    usual = how.nfe or run.config.steady_nfe
     few = max(run.config.model.evaluations.low, min(DRAFT, usual // 2))
     return few if usual > few else None
 

@@ -13,7 +13,6 @@ from hybridstudio.gui.latentstate import (
     SIDES,
     WHOLE,
     Direction,
-    Edits,
     How,
     Spot,
     Square,
@@ -21,6 +20,8 @@ from hybridstudio.gui.latentstate import (
 )
 from hybridstudio.gui.walkform import EASINGS, FRAMES, PACES, Walk
 from hybridstudio.runs import Run
+
+AXIS = "axis"  # what a dimension is called in a command line, with its number from 1
 
 _NUMBERS = re.compile(r"[\d\s]+(-[\d\s]+\+[\d\s]+)?")  # a seed, or A-B+C of three
 
@@ -33,6 +34,10 @@ def settings_of(run: Run, square: Square, how: How, names: Collection[str] = ())
         said["path"] = "linear" if square.linear else "slerp"
         if square.window != WHOLE:
             said["window"] = ",".join(f"{end:.6g}" for end in square.window)
+    if square.edits:
+        said["move"] = {name_of(direction): amount for direction, amount in square.edits}
+    if square.style is not None and (style := known_words((square.style,), names)):
+        said |= {"style": style, "begins": square.begins}
     return said
 
 
@@ -45,26 +50,22 @@ def command_of(run: Run, square: Square, how: How, out: str = "latent.png") -> s
     if square.window != WHOLE:
         words += ["--window", ",".join(f"{end:.6g}" for end in square.window)]
     for direction, amount in square.edits:
-        words += ["--move", f"{_name_of(direction)}={amount:g}"]
+        words += ["--move", f"{name_of(direction)}={amount:g}"]
     if square.style is not None:
         words += ["--style", spot_words((square.style,)), "--begins", str(square.begins)]
     return commands.quoted([*words, *how_words(run, how)])
 
 
-def untold(spots: Sequence[Spot], names: Collection[str], edits: Edits = ()) -> str:
-    """Return what a command line cannot tell of places and moves; "" where it can tell all.
+def untold(spots: Sequence[Spot], names: Collection[str]) -> str:
+    """Return what a command line cannot tell of places; "" where it can tell all.
 
-    It knows seeds, points kept, whose `names` are given, and directions that were kept or found;
-    the axes of a space have no name there.
+    It knows seeds, and points kept, whose `names` are given.
     """
     for spot in spots:
         if not spot.is_seed and spot.name not in names:
             return f"{spot.name} is not kept as a point"
         if not spot.is_seed and ("," in spot.name or _NUMBERS.fullmatch(spot.name)):
             return f"it would read the name {spot.name} as something else"
-    for direction, _ in edits:
-        if direction.kind == "axes":
-            return f"the axis {direction.name} has no name there"
     return ""
 
 
@@ -98,9 +99,11 @@ def table_command(run: Run, kind: str, spots: Sequence[Spot], how: How, space: S
     return commands.quoted([*words, *how_words(run, how)])
 
 
-def _name_of(direction: Direction) -> str:
-    is_kept = direction.kind == "kept"
-    return direction.name if is_kept else f"{direction.kind}{direction.place + 1}"
+def name_of(direction: Direction) -> str:
+    """Return what a direction is called in files and command lines: pca1, axis5, or its name."""
+    if direction.kind == "kept":
+        return direction.name
+    return f"{AXIS if direction.kind == 'axes' else direction.kind}{direction.place + 1}"
 
 
 def how_words(run: Run, how: How) -> list[str]:
@@ -131,12 +134,17 @@ def spots_told(text: str, run: Run, settings: Mapping[str, Any]) -> tuple[Spot, 
 
 
 def square_told(settings: Mapping[str, Any], run: Run) -> Square:
-    """Return the grid that a picture's file tells of; the usual one where it cannot be meant."""
+    """Return the grid that a picture's file tells of; the usual one where it cannot be meant.
+
+    It is moved by nothing yet: directions must be found first.
+    """
     usual = Square()
     corners = spots_told(settings["corners"], run, settings) if "corners" in settings else ()
     side = settings.get("grid", usual.side)
     square = Square(corners if len(corners) == 4 else usual.corners,
                     max(SIDES[0], min(SIDES[2], side)), settings.get("path") == "linear")
+    if style := spots_told(settings.get("style", ""), run, settings):
+        square = replace(square, style=style[0], begins=settings.get("begins", 1))
     window = _numbers(settings.get("window", ""))
     return square.into((window[0], window[1], window[2], window[3])) if len(window) == 4 else square
 

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -29,6 +28,7 @@ from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.drawform import SAMPLER_NAMES
 from hybridstudio.gui.fields import ENGLISH
 from hybridstudio.gui.movingform import slim
+from hybridstudio.gui.spin import SpinBox
 from hybridstudio.gui.sweepform import count_box
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Score
@@ -67,7 +67,7 @@ class ScoreForm(QWidget):
         self.sampler = self._box("Sampler")
         self.step = self._box("Checkpoint")
         self.count = count_box(Score.count)
-        self.nfe, self.seed = QSpinBox(), QSpinBox()
+        self.nfe, self.seed = SpinBox(), SpinBox()
         for words, name in FEATURES.items():
             self.features.addItem(words, name)
         for words, name in SPLITS.items():

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from hybridstudio.gui.fields import ENGLISH
+from hybridstudio.gui.spin import SpinBox
 from hybridstudio.gui.theme import GRID
 
 
@@ -28,7 +29,7 @@ def slider(name: str, says: str) -> QSlider:
 
 def whole(low: int, high: int, name: str, says: str) -> QSpinBox:
     """Make the field of a whole number that says what it is for."""
-    box = QSpinBox(minimum=low, maximum=high)
+    box = SpinBox(minimum=low, maximum=high)
     box.setMinimumWidth(96)
     box.setLocale(ENGLISH)
     box.setGroupSeparatorShown(True)

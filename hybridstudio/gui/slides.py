@@ -60,7 +60,7 @@ class Slide(QWidget):
         self._write(value)
 
     def _on_value(self, place: int) -> None:
-        value = place / PLACES * self._reach
+        value = round(place / PLACES * self._reach, 4)  # as files and command lines tell it
         self._write(value)
         self.moved.emit(value)
 

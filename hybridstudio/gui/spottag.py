@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QMenu, QSpinBox, QToolButton, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from hybridstudio.gui import theme
 from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.latentstate import Spot
+from hybridstudio.gui.spin import SpinBox
 from hybridstudio.points_kept import Kept
 
 MOST_SEED = 2**31 - 1
@@ -34,7 +35,7 @@ class SpotTag(QWidget):
         self._points = points
         self._spot = Spot()
         self.setAccessibleName(name)
-        self.seed = QSpinBox()
+        self.seed = SpinBox()
         self.seed.setRange(0, MOST_SEED)
         self.seed.setPrefix("seed ")
         self.seed.setFixedWidth(112)

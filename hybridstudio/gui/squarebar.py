@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QWidget
 
 from hybridstudio.gui import theme
 from hybridstudio.gui.buttons import flat, toggle
 from hybridstudio.gui.latentstate import SIDES, Square
+from hybridstudio.gui.spin import SpinBox
 from hybridstudio.gui.theme import GRID
 
 MOST_CRUMBS = 4
@@ -27,7 +28,7 @@ class SquareBar(QWidget):
         super().__init__()
         self._crumbs = QHBoxLayout()
         self._crumbs.setSpacing(0)
-        self.side = QSpinBox()
+        self.side = SpinBox()
         self.side.setRange(SIDES[0], SIDES[2])
         self.side.setAccessibleName("Cells a side")
         self.side.setToolTip(f"Cells a side, {SIDES[0]} to {SIDES[2]} ({SIDES[1]})")

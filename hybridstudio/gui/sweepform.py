@@ -21,6 +21,7 @@ from hybridstudio.gui import theme
 from hybridstudio.gui.buttons import flat
 from hybridstudio.gui.fields import ENGLISH
 from hybridstudio.gui.movingform import slim
+from hybridstudio.gui.spin import SpinBox
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Score
 from hybridstudio.runs import Run
@@ -32,7 +33,7 @@ FEWEST, MOST = 100, 50_000
 
 def count_box(count: int) -> QSpinBox:
     """Make the field of how many pictures are scored."""
-    box = QSpinBox()
+    box = SpinBox()
     box.setRange(FEWEST, MOST)
     box.setSingleStep(500)
     box.setLocale(ENGLISH)

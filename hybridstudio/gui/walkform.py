@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QWidget
 
 from hybridstudio import latents
 from hybridstudio.config.models.base import Space
 from hybridstudio.gui.drawfields import fill
 from hybridstudio.gui.latentstate import Spot
+from hybridstudio.gui.spin import SpinBox
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Codes, Images
 
@@ -74,7 +75,7 @@ class WalkForm(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._walk = Walk()
-        self.frames = QSpinBox()
+        self.frames = SpinBox()
         self.frames.setRange(FRAMES[0], FRAMES[2])
         self.frames.setKeyboardTracking(False)
         self.frames.setToolTip(f"Frames from one point to the next, {FRAMES[0]} to {FRAMES[2]} "

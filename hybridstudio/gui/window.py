@@ -216,7 +216,7 @@ class Window(QMainWindow):
                 if settings is not None:
                     self.panel(DenoisePanel).restore(dict(settings))
                 if begins:
-                    self.page.begin()
+                    self.page.begin_work()
             case SetUp(config):
                 self.panel(SetupPanel).set_config(config)
                 self.show_page("setup")

@@ -24,12 +24,14 @@ SETTINGS: dict[str, type] = {
     "guidance": float, "weights": str, "count": int, "step": int, "from_step": int,
     "frame": int, "t": float, "version": str, "knobs": dict, "invert": bool,
     "space": str, "mix": dict,
-    "corners": str, "grid": int, "path": str, "window": str,
+    "corners": str, "grid": int, "path": str, "window": str, "move": dict, "style": str,
+    "begins": int,
     "walk": str, "frames": int, "loop": bool, "ease": str, "pace": str, "ms": int,
     "analogy": str, "classes": str,
     "other": str, "other_step": int, "other_label": int,
 }
-PLACES = {"corners", "walk", "analogy", "classes"}  # seeds and names of points, never a file's
+# Seeds and names of points, never a file's.
+PLACES = {"corners", "walk", "analogy", "classes", "style"}
 
 MAX_TEXT = 64 * 1024  # bytes of settings, packed or unpacked; real ones are below 1 kB
 MAX_CHUNKS = 10_000

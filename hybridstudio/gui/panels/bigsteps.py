@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -34,6 +33,7 @@ from hybridstudio.gui.buttons import flat, toggle
 from hybridstudio.gui.chancesview import ChancesView
 from hybridstudio.gui.fields import ENGLISH
 from hybridstudio.gui.sliders import form, page, rows, slider, whole
+from hybridstudio.gui.spin import DoubleSpinBox
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Chanced, Chances, Done, Draw, Event, Started
 from hybridstudio.onestep import MOST, Reverse
@@ -142,7 +142,7 @@ class BigStepsPanel(Panel):
         self.preset.activated.connect(
             lambda _place: self.line.paint.take(onestep.PRESETS[self.preset.currentText()]))
         self.undo = flat("undo", "Take the last stroke back (Ctrl+Z)", self._undo)
-        self.x_t = QDoubleSpinBox(decimals=2, singleStep=0.05, minimum=-3.2, maximum=3.2)
+        self.x_t = DoubleSpinBox(decimals=2, singleStep=0.05, minimum=-3.2, maximum=3.2)
         self.x_t.setLocale(ENGLISH)
         self.x_t.setAccessibleName("x_t")
         self.x_t.setToolTip("The noisy value that is looked back from (0)")

@@ -177,7 +177,7 @@ class DenoisePanel(Panel):
         self._show_state()
         self.requested.emit(request)
 
-    def begin(self) -> None:
+    def begin_work(self) -> None:
         """Draw with the settings as they are, where nothing is shown yet."""
         if not self.reels.film and not self._is_drawing:
             self.draw()

@@ -217,7 +217,7 @@ class LatentPanel(LatentView):
     def show_state(self) -> None:
         """Offer what can be done now."""
         has = self.view.images() is not None
-        self.show_copy(untold(self.square.spots, self.names, self.square.edits))
+        self.show_copy(untold(self.square.spots, self.names))
         self.export.setEnabled(self.is_ready and has and not self.view.badge)
 
     # --- changes ----------------------------------------------------------------------------------
@@ -351,6 +351,11 @@ class LatentPanel(LatentView):
     def read(self, settings: dict[str, Any], run: Run) -> Square:
         """Return the grid of a picture's file."""
         return square_told(settings, run)
+
+    def restore(self, settings: dict[str, Any]) -> None:
+        """Take the settings of a file, and go along its directions once they are known."""
+        super().restore(settings)
+        self.sliders.restore(settings.get("move", {}))
 
     def _material(self) -> dict[str, Any]:
         run, images = self.run_shown, self.view.images()
