@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from hybridstudio.gui import theme
 from hybridstudio.gui.theme import GRID
@@ -27,6 +27,7 @@ class Fold(QWidget):
         self.heading.setStyleSheet("QToolButton:checked { background: transparent; }"
                                    "QToolButton { padding: 2px; }")
         self.heading.toggled.connect(self._show)
+        self.heading.clicked.connect(lambda on: reveal(self) if on else None)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID // 2)
@@ -47,3 +48,15 @@ class Fold(QWidget):
     def _show(self, on: bool) -> None:
         self.content.setVisible(on)
         theme.set_icon(self.heading, "down" if on else "right")
+
+
+def reveal(widget: QWidget) -> None:
+    """Scroll so far that all of a widget is seen, once there is room for what it shows now."""
+    def scroll() -> None:
+        above = widget.parentWidget()
+        while above is not None and not isinstance(above, QScrollArea):
+            above = above.parentWidget()
+        if above is not None:
+            above.ensureWidgetVisible(widget, 0, GRID)
+
+    QTimer.singleShot(0, widget, scroll)

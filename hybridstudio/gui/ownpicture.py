@@ -12,6 +12,7 @@ from hybridstudio.config.models.base import Space
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import mosaic, theme
 from hybridstudio.gui.askfile import ask_file
+from hybridstudio.gui.fold import reveal
 from hybridstudio.gui.images import read_picture, to_qimage
 from hybridstudio.gui.startpicture import SUFFIXES, dropped_picture
 from hybridstudio.gui.theme import GRID
@@ -105,6 +106,7 @@ class OwnPicture(QWidget):
         self.bar.show()
         self.cancel.show()
         self.says.setText("Looking for its code…")
+        reveal(self)
 
     def answer(self, request: object, event: Event) -> bool:
         """Take an event; returns whether it belongs to the search for a code."""
