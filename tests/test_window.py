@@ -1,12 +1,14 @@
 """The whole window over a canned engine: its pages, keys, colours, log and small windows."""
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLabel
 
 from hybridstudio import presets
 from hybridstudio.gui import menus, theme
 from hybridstudio.gui.pages import PANELS
 from hybridstudio.gui.panels.denoise import DenoisePanel
+from hybridstudio.gui.panels.latent import LatentPanel
 from hybridstudio.gui.panels.welcome import WelcomePanel
 from hybridstudio.gui.settings import Settings
 from hybridstudio.messages import Notice
@@ -131,3 +133,19 @@ def test_the_doctor_examines_in_a_thread_and_may_be_closed_at_once(window, qtbot
     lane = dialog.lane
     dialog.close()
     qtbot.waitUntil(lambda: not lane.busy)
+
+
+def test_scrolling_past_a_field_changes_nothing(window, qapp):
+    fields = [field for panel in window.panels.values() for kind in (QComboBox, QAbstractSpinBox)
+              for field in panel._inspector.findChildren(kind)]
+    assert len(fields) > 40
+    # With these policies the wheel does not give a field the keys, without which it changes none.
+    assert [field.accessibleName() for field in fields
+            if field.focusPolicy() == Qt.FocusPolicy.WheelFocus] == []
+    form = window.panel(LatentPanel).form
+    before = form.nfe.value()
+    turn = QWheelEvent(QPointF(5, 5), QPointF(5, 5), QPoint(0, 0), QPoint(0, 120),
+                       Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
+                       Qt.ScrollPhase.NoScrollPhase, False)
+    qapp.sendEvent(form.nfe, turn)
+    assert form.nfe.value() == before

@@ -44,6 +44,7 @@ from PySide6.QtWidgets import (
 from hybridstudio.errors import StudioError
 from hybridstudio.gui import theme
 from hybridstudio.gui.buttons import flat
+from hybridstudio.gui.calm import calm_within
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Event
@@ -125,6 +126,7 @@ class Panel(QWidget):
         """Put in the settings on the right; the header's last button shows and hides them."""
         widget.setContentsMargins(GRID, GRID, GRID, GRID)
         self._inspector.setWidget(widget)
+        calm_within(widget)
         self._inspector.setMinimumWidth(INSPECTOR_WIDTH - 60)
         self._inspector.show()
         self._splitter.setSizes([10_000, INSPECTOR_WIDTH])

@@ -103,14 +103,16 @@ class DirectionSliders(QWidget):
         if space != self._space:
             self._space, self._found, self._first = space, {}, 0
             self._awaited = {}
-            kind = self.kind.currentData()
             self.kind.clear()
             for name in ("axes", *space.directions, "kept"):
                 self.kind.addItem(KINDS[name][0], name)
-            self.kind.setCurrentIndex(max(0, self.kind.findData(kind)))
         self._found["kept"] = tuple(Direction("kept", place, thing.name, thing.code)
                                     for place, thing in enumerate(kept))
         self._show()
+
+    def forget(self) -> None:
+        """Let go of what was found: another run's directions are others, in spaces alike too."""
+        self._space = None
 
     def show_edits(self, edits: Edits) -> None:
         """Show how far each direction was gone, without telling."""

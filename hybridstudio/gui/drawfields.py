@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol, cast
+from typing import cast
 
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, QWidget
 
@@ -14,16 +14,6 @@ from hybridstudio.gui.spin import DoubleSpinBox, SpinBox
 _LEAVES = {leaf.path.removeprefix("sample."): leaf for leaf in leaves(RunConfig)
            if leaf.path.startswith("sample.")}
 _HIGH = 26  # points of a number's field: as high as the choices beside it
-
-
-class _Range(Protocol):
-    """What whole and fractional spin boxes have in common here."""
-
-    def setMinimumHeight(self, high: int) -> None: ...
-    def setKeyboardTracking(self, on: bool) -> None: ...
-    def setToolTip(self, text: str) -> None: ...
-    def setAccessibleName(self, name: str) -> None: ...
-    def setAccessibleDescription(self, text: str) -> None: ...
 
 
 def fill(box: QComboBox, items: list[tuple[str, object]]) -> None:
@@ -91,7 +81,7 @@ def _fraction_box(low: float, high: float, step: float) -> QDoubleSpinBox:
     return box
 
 
-def _dress(box: _Range, name: str, says: str, default: object) -> None:
+def _dress(box: QSpinBox | QDoubleSpinBox, name: str, says: str, default: object) -> None:
     box.setMinimumHeight(_HIGH)
     box.setKeyboardTracking(False)
     box.setAccessibleName(name)

@@ -278,11 +278,7 @@ class DrawForm(QWidget):
             self.changed.emit(self._settings)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keep the wheel for the page, and Ctrl+Z for the settings rather than for a field."""
-        if event.type() == QEvent.Type.Wheel and isinstance(
-                watched, QComboBox | QSpinBox | QDoubleSpinBox) and not watched.hasFocus():
-            event.ignore()
-            return True
+        """Keep Ctrl+Z for the settings rather than for a field."""
         if isinstance(watched, QLineEdit | QAbstractSpinBox) and isinstance(event, QKeyEvent):
             is_undo = event.matches(QKeySequence.StandardKey.Undo)
             if event.type() == QEvent.Type.ShortcutOverride and (

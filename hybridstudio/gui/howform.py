@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Signal
+from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QSpinBox, QWidget
 
 from hybridstudio.config import Knob
@@ -53,7 +53,6 @@ class HowForm(QWidget):
                     QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
                 box.setMinimumContentsLength(8)
                 box.activated.connect(lambda _place, name=name: self._edited(name))
-            box.installEventFilter(self)
         self.nfe.valueChanged.connect(lambda _value: self._edited("nfe"))
 
     def show_run(self, run: Run, how: How) -> None:
@@ -108,7 +107,6 @@ class HowForm(QWidget):
         for knob in knobs:
             box = knob_box(knob)
             box.valueChanged.connect(lambda _value, name=knob.name: self._edited(name))
-            box.installEventFilter(self)
             self._form.addRow(knob.label, box)
             self.knobs[knob.name] = box
 
@@ -121,11 +119,3 @@ class HowForm(QWidget):
             nfe=self.nfe.value() if self._how.nfe is not None else None, knobs=knobs,
             step=self.step.currentData(), weights=cast(Weights, self.weights.currentData()))
         self.changed.emit(self._how, field)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keep the wheel for the page unless a field has the keys."""
-        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) \
-                and not watched.hasFocus():
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)

@@ -135,6 +135,7 @@ class LatentPage(Panel):
             self.how = How.of(run) if is_fresh else self.how.fitting(run)
             self._show_how(run)
             if self.is_ready and is_fresh and (space := self.space) is not None:
+                self.readout.setText(" ")  # what was told of another run
                 self.begin(run, space)
         self._show_anatomy()
         if self.is_ready:

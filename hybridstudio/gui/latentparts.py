@@ -41,7 +41,7 @@ class LatentParts(QWidget):
         self.begins.setAccessibleName("Where the other style begins")
         self.begins.setToolTip("From this part of the code on, all pictures take the same style")
         self.begins.activated.connect(self._tell_style)
-        self.style_tag = SpotTag("Style", points)
+        self.style_tag = SpotTag("Style", points, rolls=False)
         self.style_tag.chosen.connect(lambda _spot: self._tell_style())
         self._style_row = theme.say(QLabel("is that of"), "muted")
         style = QWidget()

@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
 from hybridstudio.gui import theme
+from hybridstudio.gui.calm import calm
 from hybridstudio.gui.theme import GRID
 
 PLACES = 100  # of a slider, either way
@@ -33,6 +34,7 @@ class Slide(QWidget):
         self.slider.setToolTip(says)
         self.slider.valueChanged.connect(self._on_value)
         self.slider.installEventFilter(self)
+        calm(self.slider)
         self.value = theme.say(QLabel(), "number")
         self.value.setFixedWidth(36)
         self.value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -69,10 +71,7 @@ class Slide(QWidget):
         self.value.setText(f"{sign}{value:.{self._decimals}f}")
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keep the wheel for the page unless the slider has the keys; a double click sets 0."""
-        if event.type() == QEvent.Type.Wheel and not self.slider.hasFocus():
-            event.ignore()
-            return True
+        """Let a double click set 0."""
         if event.type() == QEvent.Type.MouseButtonDblClick:
             self.slider.setValue(0)
             return True

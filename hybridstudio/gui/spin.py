@@ -1,6 +1,7 @@
-"""Fields of numbers whose text stands as far from the edge as that of all other fields.
+"""Fields of numbers that look and behave like all other fields.
 
-A style sheet gives a spin box's own line of text no padding, whatever it says.
+Their text stands as far from the edge, where a style sheet gives a spin box's line of text no
+padding, whatever it says; and the wheel is the page's until they were chosen.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ from typing import Any
 
 from PySide6.QtWidgets import QDoubleSpinBox, QSpinBox
 
+from hybridstudio.gui.calm import calm
+
 INSET = 5  # points left of the text
 
 
 class SpinBox(QSpinBox):
-    """A field of a whole number."""
+    """A field of a whole number; with `rolls` the wheel is its own at once."""
 
-    def __init__(self, **properties: Any) -> None:
+    def __init__(self, *, rolls: bool = False, **properties: Any) -> None:
         super().__init__(**properties)
         self.lineEdit().setTextMargins(INSET, 0, 0, 0)
+        if not rolls:
+            calm(self)
 
 
 class DoubleSpinBox(QDoubleSpinBox):
@@ -26,3 +31,4 @@ class DoubleSpinBox(QDoubleSpinBox):
     def __init__(self, **properties: Any) -> None:
         super().__init__(**properties)
         self.lineEdit().setTextMargins(INSET, 0, 0, 0)
+        calm(self)

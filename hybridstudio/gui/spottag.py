@@ -29,13 +29,13 @@ class SpotTag(QWidget):
     pictured = Signal()
 
     def __init__(self, name: str, points: Callable[[], Sequence[Kept]],
-                 parent: QWidget | None = None) -> None:
+                 parent: QWidget | None = None, *, rolls: bool = True) -> None:
         super().__init__(parent)
         self.name = name
         self._points = points
         self._spot = Spot()
         self.setAccessibleName(name)
-        self.seed = SpinBox()
+        self.seed = SpinBox(rolls=rolls)
         self.seed.setRange(0, MOST_SEED)
         self.seed.setPrefix("seed ")
         self.seed.setFixedWidth(112)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Signal
+from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QWidget
 
 from hybridstudio.gui.buttons import flat
@@ -56,8 +56,6 @@ class WayForm(QWidget):
         self.nfe.setAccessibleName(nfe)
         for spin in (self.nfe, self.eta, self.seed, self.guidance, self.count):
             spin.valueChanged.connect(self._edited)
-        for child in self.findChildren(QWidget):
-            child.installEventFilter(self)
 
     def show_run(self, run: Run) -> None:
         """Offer what a run has; nothing is told."""
@@ -105,11 +103,3 @@ class WayForm(QWidget):
 
     def _show_eta(self) -> None:
         self.eta.setEnabled(self.sampler.currentData() == "ddim")
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keep the wheel for the page unless a field has the keys."""
-        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) \
-                and not watched.hasFocus():
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)

@@ -30,6 +30,7 @@ from hybridstudio.gui import bigwords, theme
 from hybridstudio.gui.anatomy import Panel, alone
 from hybridstudio.gui.bigline import BEST, DDPM, TRUE, BigLine
 from hybridstudio.gui.buttons import flat, toggle
+from hybridstudio.gui.calm import calm_within
 from hybridstudio.gui.chancesview import ChancesView
 from hybridstudio.gui.fields import ENGLISH
 from hybridstudio.gui.sliders import form, page, rows, slider, whole
@@ -72,6 +73,7 @@ class BigStepsPanel(Panel):
         self._made_sides()
         self._made_line_controls()
         self._made_chance_controls()
+        calm_within(self._forms)  # whose pages were not there when it became the inspector
         self._ask = QTimer(self, singleShot=True, interval=ASK_AFTER)
         self._ask.timeout.connect(self.ask)
         self.copy = flat("copy", "Copy the command line that draws the same", self.copy_command)

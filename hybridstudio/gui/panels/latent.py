@@ -144,6 +144,7 @@ class LatentPanel(LatentView):
         for widget in (self.view, self.bar):
             widget.setVisible(not shape.is_points)
         self.plane.setVisible(shape.is_points)
+        self.sliders.forget()
         self.parts.show_space(run, space)
         self._show()
 
