@@ -34,6 +34,7 @@ class OtherRun(QWidget):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(6)
             box.setMinimumWidth(64)  # narrower than it asks for, in a narrow window
+        self.label.setMinimumContentsLength(10)  # "class" before its name
         self.run.activated.connect(self._on_run)
         for box in (self.step, self.label):
             box.activated.connect(self.chosen)
