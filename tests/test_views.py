@@ -19,7 +19,8 @@ class Second(Panel):
 
 @pytest.fixture
 def views(qtbot):
-    shown = Views({"first": First(), "second": Second()})
+    shown = Views()
+    shown.take({"first": First(), "second": Second()})
     qtbot.addWidget(shown)
     shown.show()
     return shown
@@ -41,7 +42,8 @@ def test_a_click_brings_the_other_to_the_front(views, qtbot):
 
 
 def test_a_panel_alone_on_its_page_keeps_its_title(qtbot):
-    views = Views({"first": First()})
+    views = Views()
+    views.take({"first": First()})
     qtbot.addWidget(views)
     views.show()
     assert views.view._title.isVisible()

@@ -1,29 +1,66 @@
 """The whole window over a canned engine: its pages, keys, colours, log and small windows."""
 
-from PySide6.QtCore import QPoint, QPointF, Qt
+from typing import ClassVar
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLabel
 
 from hybridstudio import presets
-from hybridstudio.gui import menus, theme
+from hybridstudio.gui import menus, pages, theme
 from hybridstudio.gui.pages import PANELS
 from hybridstudio.gui.panels.denoise import DenoisePanel
 from hybridstudio.gui.panels.latent import LatentPanel
 from hybridstudio.gui.panels.welcome import WelcomePanel
 from hybridstudio.gui.settings import Settings
-from hybridstudio.messages import Notice
+from hybridstudio.gui.window import Window
+from hybridstudio.messages import Notice, Started
 
 
-def test_every_page_is_there_with_a_name_and_a_sentence(window):
+def test_every_page_is_there_with_a_name_and_a_sentence(window, qtbot):
     assert list(window.panels) == list(PANELS)
     assert list(window.pages) == [
         "welcome", "setup", "train", "denoise", "latent", "trilemma", "compare", "data"]
     for place, (name, page) in enumerate(window.pages.items()):
         assert window.tabs.tabText(place) == page.panels[name].TITLE
-    for panel in window.panels.values():
+        qtbot.waitUntil(lambda place=place: window.tabs.tabToolTip(place) != "")
+    for name, panel in window.panels.items():
+        assert pages.title(name) == panel.TITLE
         assert panel.SAYS.endswith(".")
         assert panel.accessibleName()
     assert window.page is window.panel(WelcomePanel)
+
+
+def test_the_window_shows_before_its_pages_are_built(qtbot, qapp, canned):
+    made = Window(engine=canned, warm_up=lambda _: iter([Started("ready", device="cpu")]))
+    qtbot.addWidget(made)
+    made.show()
+    assert list(made.building.there) == ["welcome"]
+    made.start()
+    made.tabs.setCurrentIndex(list(made.pages).index("data"))  # clicked before it was built
+    assert made.page is made.building.there["data"]
+    assert "compare" not in made.building.there
+    qtbot.waitUntil(lambda: len(made.building.there) == len(PANELS))
+    qtbot.waitUntil(lambda: "ready" in made.status._work.text())
+    made.leave()
+    qtbot.waitUntil(lambda: made._leaving.over)
+
+
+def test_no_part_of_a_page_flashes_as_a_window_of_its_own(qtbot, qapp):
+    class Watch(QObject):
+        flashed: ClassVar[list[str]] = []
+
+        def eventFilter(self, watched, event):
+            if event.type() == QEvent.Type.Show and watched.isWidgetType() and watched.isWindow():
+                self.flashed.append(f"{type(watched).__name__} {watched.accessibleName()}")
+            return False
+
+    watch = Watch()
+    qapp.installEventFilter(watch)
+    for name in PANELS:
+        qtbot.addWidget(pages.kind(name)())
+    qapp.removeEventFilter(watch)
+    assert watch.flashed == []
 
 
 def test_the_status_line_says_ready_when_torch_is_loaded(window, qtbot):

@@ -25,6 +25,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
@@ -48,6 +49,9 @@ from hybridstudio.gui.calm import calm_within
 from hybridstudio.gui.card import Card
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Event
+
+if TYPE_CHECKING:
+    from hybridstudio.gui.shelf import Listed
 
 INSPECTOR_WIDTH = 280
 SENTENCE = 880  # points that a panel with views is wide where its sentence has room too
@@ -111,6 +115,9 @@ class Panel(QWidget):
     def show_run(self, path: Path | None) -> None:
         """Show the run in folder `path`, or none."""
 
+    def show_listed(self, listed: Listed) -> None:
+        """Take note of what the library lists now."""
+
     def begin_work(self) -> None:
         """Do what the page is there for with the run that is shown, unless it has been done."""
 
@@ -168,7 +175,8 @@ class Panel(QWidget):
         says.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         says.setMinimumSize(1, 1)  # else it asks for the height of all its words below each other
         self._help = flat("help", "What is this?", self._show_help, key="F1")
-        self._help.setVisible(bool(self.HELP))
+        if not self.HELP:  # what is shown before it has its place would flash as a window
+            self._help.hide()
         self._toggle = flat("inspector", "Show or hide the settings", key="F9")
         self._toggle.setCheckable(True)
         self._toggle.setChecked(True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
+from hybridstudio.gui import pages
+
 if TYPE_CHECKING:
     from hybridstudio.gui.window import Window
 
@@ -17,12 +19,11 @@ def build(window: Window) -> dict[str, QSplitter]:
     tabs.setDocumentMode(True)
     tabs.setAccessibleName("Pages")
     for name, page in window.pages.items():
-        panel = page.panels[name]
-        place = tabs.addTab(page, panel.TITLE)
-        tabs.setTabToolTip(place, panel.SAYS)
-        tabs.tabBar().setAccessibleTabName(place, panel.TITLE)
-        for view, shown in page.panels.items():
-            shown.setObjectName(view)
+        place = tabs.addTab(page, pages.title(name))
+        tabs.tabBar().setAccessibleTabName(place, pages.title(name))
+    window.building.built.connect(lambda name: tabs.setTabToolTip(
+        list(window.pages).index(name), window.building.there[name].SAYS)
+        if name in window.pages else None)
     window.banner.hide()
     window.log.hide()
     window.library.setMinimumWidth(150)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QMenu, QToolButton
 
 from hybridstudio import presets
 from hybridstudio.errors import StudioError, translate
-from hybridstudio.gui import dialogs, theme
+from hybridstudio.gui import dialogs, pages, theme
 from hybridstudio.gui.askfile import ask_file
 from hybridstudio.gui.finder import Finder, Found
 from hybridstudio.gui.wishes import Open, SetUp
@@ -50,16 +50,16 @@ def find_anything(window: Window) -> None:
 
 def things(window: Window) -> Iterator[Found]:
     """Return all that can be gone to: pages, runs, presets, actions."""
-    for name, panel in window.panels.items():
-        yield Found(panel.TITLE, "page", partial(window.show_page, name))
+    for name in pages.PANELS:
+        yield Found(pages.title(name), "page", partial(window.show_page, name))
     for entry in window.library.entries.values():
         yield Found(entry.name, f"model, {entry.state_text}" if entry.shipped else
                     f"run, {entry.state_text}", partial(window.open_run, entry.path))
     for name in presets.names():
         yield Found(name, "preset", partial(_open_preset, window, name))
-    pages = {panel.TITLE for panel in window.panels.values()}
+    titles = set(map(pages.title, pages.PANELS))
     for action in actions(window):
-        if action.isEnabled() and action.text() not in pages:
+        if action.isEnabled() and action.text() not in titles:
             keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
             yield Found(_plain(action), f"action  {keys}".rstrip(), action.trigger)
 
@@ -105,12 +105,11 @@ def _file(window: Window, menu: QMenu) -> None:
 
 
 def _view(window: Window, menu: QMenu) -> None:
-    for place, (name, page) in enumerate(window.pages.items(), start=1):
-        title = page.panels[name].TITLE
+    for place, (name, *views) in enumerate(pages.pages().values(), start=1):
+        title = pages.title(name)
         _add(menu, title, partial(window.show_page, name), f"Ctrl+{place}", name)
-        for view in list(page.panels)[1:]:
-            _add(menu, f"{title}: {page.panels[view].TITLE.lower()}",
-                 partial(window.show_page, view))
+        for view in views:
+            _add(menu, f"{title}: {pages.title(view).lower()}", partial(window.show_page, view))
     menu.addSeparator()
     _add(menu, "&Find anything", lambda: find_anything(window), "Ctrl+K", "search")
     _add(menu, "&Library", lambda: window.library.setVisible(window.library.isHidden()),

@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+
 from hybridstudio.gui.anatomy import Panel
-from hybridstudio.gui.panels.bigsteps import BigStepsPanel
-from hybridstudio.gui.panels.branches import BranchesPanel
-from hybridstudio.gui.panels.compare import ComparePanel
-from hybridstudio.gui.panels.data import DataPanel
-from hybridstudio.gui.panels.denoise import DenoisePanel
-from hybridstudio.gui.panels.handover import HandoverPanel
-from hybridstudio.gui.panels.latent import LatentPanel
-from hybridstudio.gui.panels.latentmath import LatentMathPanel
-from hybridstudio.gui.panels.latentpair import LatentPairPanel
-from hybridstudio.gui.panels.latentwalk import LatentWalkPanel
-from hybridstudio.gui.panels.particles import ParticlesPanel
-from hybridstudio.gui.panels.race import RacePanel
-from hybridstudio.gui.panels.scores import ScoresPanel
-from hybridstudio.gui.panels.setup import SetupPanel
-from hybridstudio.gui.panels.train import TrainPanel
-from hybridstudio.gui.panels.trilemma import TrilemmaPanel
-from hybridstudio.gui.panels.welcome import WelcomePanel
-from hybridstudio.gui.views import Views
 from hybridstudio.messages import (
     Augment,
     Browse,
@@ -43,25 +27,26 @@ from hybridstudio.messages import (
 
 TRAINING = 250  # ms between looks at what the training tells: each costs it a little
 
-# All panels in order; one that is no view of another's page has a page of its own.
-PANELS: dict[str, type[Panel]] = {
-    "welcome": WelcomePanel,
-    "setup": SetupPanel,
-    "train": TrainPanel,
-    "denoise": DenoisePanel,
-    "branches": BranchesPanel,
-    "race": RacePanel,
-    "handover": HandoverPanel,
-    "bigsteps": BigStepsPanel,
-    "particles": ParticlesPanel,
-    "latent": LatentPanel,
-    "latentwalk": LatentWalkPanel,
-    "latentmath": LatentMathPanel,
-    "latentpair": LatentPairPanel,
-    "trilemma": TrilemmaPanel,
-    "scores": ScoresPanel,
-    "compare": ComparePanel,
-    "data": DataPanel,
+# All panels in order: their titles and classes, each in the module of panels/ that has its name,
+# which is loaded only when the panel is built. One that is no view of another's page has its own.
+PANELS: dict[str, tuple[str, str]] = {
+    "welcome": ("Welcome", "WelcomePanel"),
+    "setup": ("New run", "SetupPanel"),
+    "train": ("Train", "TrainPanel"),
+    "denoise": ("Denoise", "DenoisePanel"),
+    "branches": ("Branches", "BranchesPanel"),
+    "race": ("Race", "RacePanel"),
+    "handover": ("Hand-over", "HandoverPanel"),
+    "bigsteps": ("Big steps", "BigStepsPanel"),
+    "particles": ("Particles", "ParticlesPanel"),
+    "latent": ("Latent", "LatentPanel"),
+    "latentwalk": ("Walk", "LatentWalkPanel"),
+    "latentmath": ("Arithmetic", "LatentMathPanel"),
+    "latentpair": ("Two models", "LatentPairPanel"),
+    "trilemma": ("Trilemma", "TrilemmaPanel"),
+    "scores": ("Scores", "ScoresPanel"),
+    "compare": ("Compare", "ComparePanel"),
+    "data": ("Data", "DataPanel"),
 }
 # Panels that share a page with others, by the first of them; its title is the page's.
 VIEWS: dict[str, tuple[str, ...]] = {
@@ -91,8 +76,19 @@ WORK: dict[type, str] = {
 }
 
 
-def pages(panels: dict[str, Panel]) -> dict[str, Views]:
-    """Return the pages by the name of their first panel, each with the views that share it."""
+def pages() -> dict[str, tuple[str, ...]]:
+    """Return the panels that share each page, by the name of its first."""
     shared = {name for names in VIEWS.values() for name in names}
-    return {name: Views({view: panels[view] for view in (name, *VIEWS.get(name, ()))})
-            for name in panels if name not in shared}
+    return {name: (name, *VIEWS.get(name, ())) for name in PANELS if name not in shared}
+
+
+def title(name: str) -> str:
+    """Return what a panel is called."""
+    return PANELS[name][0]
+
+
+def kind(name: str) -> type[Panel]:
+    """Return a panel's class; its module is loaded now, if it was not before."""
+    module = importlib.import_module(f"hybridstudio.gui.panels.{name}")
+    found: type[Panel] = getattr(module, PANELS[name][1])
+    return found

@@ -1,6 +1,7 @@
 """Several panels on one page of the window: a row of names in the header says which is in front.
 
-    views = Views({"denoise": DenoisePanel(), "race": RacePanel()})
+    views = Views()
+    views.take({"denoise": DenoisePanel(), "race": RacePanel()})
     views.show_view("race")
     views.changed                       # another view is in front now
 """
@@ -19,8 +20,12 @@ class Views(QStackedWidget):
 
     changed = Signal()
 
-    def __init__(self, panels: dict[str, Panel], parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.panels: dict[str, Panel] = {}
+
+    def take(self, panels: dict[str, Panel]) -> None:
+        """Put in the panels that share this page, the first in front."""
         self.panels = panels
         for name, panel in panels.items():
             self.addWidget(panel)

@@ -20,16 +20,12 @@ from hybridstudio.errors import StudioError
 from hybridstudio.gui import jobs, layout, menus, opening, queueing, steering, theme
 from hybridstudio.gui.anatomy import Panel
 from hybridstudio.gui.card import Card
+from hybridstudio.gui.furnishing import Pages
 from hybridstudio.gui.jobs import Engine, Lane
 from hybridstudio.gui.leaving import Leaving
 from hybridstudio.gui.library import Library
 from hybridstudio.gui.log import Log
-from hybridstudio.gui.pages import PANELS, TRAINING, WORK, pages
-from hybridstudio.gui.panels.compare import ComparePanel
-from hybridstudio.gui.panels.data import DataPanel
-from hybridstudio.gui.panels.denoise import DenoisePanel
-from hybridstudio.gui.panels.race import RacePanel
-from hybridstudio.gui.panels.setup import SetupPanel
+from hybridstudio.gui.pages import TRAINING, WORK
 from hybridstudio.gui.panels.welcome import WelcomePanel
 from hybridstudio.gui.settings import Settings
 from hybridstudio.gui.status import StatusBar
@@ -79,11 +75,12 @@ class Window(QMainWindow):
         self.interactive = self.work["interactive"]
         self.warming = Lane("warm-up", engine=warm_up, parent=self)
         self.library = Library()
-        self.panels: dict[str, Panel] = {name: kind() for name, kind in PANELS.items()}
-        self.pages = pages(self.panels)
+        self.building = Pages(self)
+        self.pages = self.building.views
         self.tabs, self.banner, self.log, self.status = QTabWidget(), Card(), Log(), StatusBar()
         self.splitters = layout.build(self)
         self._connect()
+        self.building.page("welcome")  # the others once the window shows
         menus.build(self)
         self.setAcceptDrops(True)
         self.settings.restore_layout(self, self.splitters)
@@ -95,8 +92,8 @@ class Window(QMainWindow):
         self._show_title()
 
     def _connect(self) -> None:
-        for panel in self.panels.values():
-            panel.requested.connect(lambda asked, panel=panel: self.ask(asked, panel))
+        self.building.built.connect(self._on_built)
+        self.building.complete.connect(lambda: self.warming.submit("warm up"))
         self.tabs.currentChanged.connect(self._on_page)
         for page in self.pages.values():
             page.changed.connect(self._show_run)
@@ -104,13 +101,10 @@ class Window(QMainWindow):
         self.library.chosen.connect(self.choose)
         self.library.opened.connect(self.open_run)
         self.library.removed.connect(self._on_removed)
-        self.library.listed.connect(
-            lambda listed: self.panel(WelcomePanel).show_models(listed.shipped))
-        self.library.listed.connect(self.panel(RacePanel).show_listed)
+        self.library.listed.connect(self.building.show_listed)
         self.training.told.connect(self._on_training)
         self.training.failed.connect(self._on_training_failed)
         self.training.state_changed.connect(self._on_training_state)
-        queueing.connect(self)
         for lane in self.work.values():
             lane.told.connect(lambda event, lane=lane: self._on_work(event, lane))
             lane.failed.connect(lambda error, lane=lane: self._on_work_failed(error, lane))
@@ -120,11 +114,10 @@ class Window(QMainWindow):
         self.log.grew.connect(self.status.count_unread)
 
     def start(self) -> None:
-        """Begin to load torch and to follow the library; called once the window shows."""
+        """Build the other pages, follow the library, load torch; called once the window shows."""
         self.page.setFocus()
-        self.warming.submit("warm up")
         self.library.start()
-        queueing.offer(self)
+        self.building.build_on()
 
     @property
     def is_working(self) -> bool:
@@ -133,20 +126,26 @@ class Window(QMainWindow):
 
     # --- pages ------------------------------------------------------------------------------------
 
+    @property
+    def panels(self) -> dict[str, Panel]:
+        """All panels by name; those that are not there yet are built."""
+        return self.building.all()
+
     def panel(self, kind: type[_P]) -> _P:
         """Return the page of a kind."""
-        return next(panel for panel in self.panels.values() if isinstance(panel, kind))
+        return next(panel for panels in (self.building.there, self.panels)
+                    for panel in panels.values() if isinstance(panel, kind))
 
     @property
     def page(self) -> Panel:
         """The panel in front."""
         page = self.tabs.currentWidget()
         assert isinstance(page, Views)
-        return page.view
+        return self.building.front(page)
 
     def show_page(self, name: str) -> None:
         """Bring a panel to the front, by its name in PANELS."""
-        page = next(page for page in self.pages.values() if name in page.panels)
+        page = self.building.page(name)
         page.show_view(name)
         self.tabs.setCurrentWidget(page)
 
@@ -170,6 +169,14 @@ class Window(QMainWindow):
         """Show a notice or an error above the pages, and keep it in the log."""
         self.log.add(told, about)
         self.banner.tell(told)
+
+    def _on_built(self, name: str) -> None:
+        """Hear a panel that is there now."""
+        panel = self.building.there[name]
+        panel.requested.connect(lambda asked: self.ask(asked, panel))
+        if name == "compare":
+            queueing.connect(self)
+            queueing.offer(self)
 
     def _on_page(self, _place: int) -> None:
         if not self.tabs.tabBar().hasFocus():  # where the arrows go on to the next page
@@ -214,18 +221,11 @@ class Window(QMainWindow):
                     self.choose(run)
                 self.show_page(panel)
                 if settings is not None:
-                    self.panel(DenoisePanel).restore(dict(settings))
+                    opening.restore_drawing(self, settings)
                 if begins:
                     self.page.begin_work()
-            case SetUp(config):
-                self.panel(SetupPanel).set_config(config)
-                self.show_page("setup")
-            case Compare(run):
-                self.panel(ComparePanel).add(run)
-                self.show_page("compare")
-            case Paint():
-                self.show_page("data")
-                self.panel(DataPanel).start_painting()
+            case SetUp() | Compare() | Paint():
+                opening.prepare(self, wish)
             case Look(path):
                 self.open(path)
             case Tell(what):

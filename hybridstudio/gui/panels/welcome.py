@@ -27,7 +27,7 @@ from hybridstudio.gui.anatomy import Panel, alone
 from hybridstudio.gui.askfile import ask_file
 from hybridstudio.gui.cloudlight import lit_image
 from hybridstudio.gui.images import ImageSheet
-from hybridstudio.gui.shelf import CARD, Entry
+from hybridstudio.gui.shelf import CARD, Entry, Listed
 from hybridstudio.gui.theme import GRID
 from hybridstudio.gui.wishes import Look, Open, Stop
 from hybridstudio.messages import Done, Event, Preview, Progress, Started, Train
@@ -124,6 +124,10 @@ class WelcomePanel(Panel):
             self._progress.hide()
             self.try_it.setEnabled(True)
             self.stop.hide()
+
+    def show_listed(self, listed: Listed) -> None:
+        """Offer the models that ship."""
+        self.show_models(listed.shipped)
 
     def show_models(self, entries: tuple[Entry, ...]) -> None:
         """Offer the models that ship, each on a card."""
