@@ -173,7 +173,7 @@ def _in_window(request: Train, turn: Turn, told: Connection) -> None:
     def tick() -> None:
         nonlocal last
         number, now = turn.value, time.perf_counter()
-        if number % 3 != TIMED:
+        if number == OVER or number % 3 != TIMED:
             timer.stop()
         elif number == last[0]:
             gaps.append((now - last[1]) * 1000.0)
@@ -183,7 +183,7 @@ def _in_window(request: Train, turn: Turn, told: Connection) -> None:
         if count.add(event):
             window.training.stop()
             timer.stop()
-        elif turn.value % 3 == TIMED and not timer.isActive():
+        elif turn.value != OVER and turn.value % 3 == TIMED and not timer.isActive():
             timer.start()
 
     timer = QTimer(timerType=Qt.TimerType.PreciseTimer, interval=TICK)
