@@ -152,6 +152,19 @@ def test_errors_and_notices(panel):
     assert not panel.notice.isVisible()
 
 
+def test_what_could_not_be_opened_leaves_nothing_of_the_one_before(opened, qtbot):
+    opened.open_data("kmnist")
+    opened.on_event(Notice("kmnist is not here", "downloading it once"))
+    assert opened.notice.isVisible()
+    opened.show_error(StudioError("kmnist could not be downloaded", "no network", "check it"))
+    assert opened.sheet.images() is None
+    assert opened.form.total.text() == "No data set is open."
+    assert not opened.notice.isVisible()
+    opened.open_data("digits")
+    feed(opened)
+    assert len(opened.sheet.images()) == PAGE
+
+
 def test_noising_the_chosen_pictures(opened, qtbot):
     opened.sheet.choose((3, 5))
     assert opened.words.text() == "2 chosen"

@@ -85,6 +85,11 @@ class Card(QFrame):
         self.setAccessibleName(f"{level}: {told.what}")
         self.show()
 
+    def pass_by(self) -> None:
+        """Hide what was only told of work that is over now; a warning stays."""
+        if self._level == "info":
+            self.hide()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw a raised ground with a stripe that tells how serious it is."""
         colours = theme.palette()

@@ -50,8 +50,7 @@ from hybridstudio.messages import (
 
 PAGE = 64  # pictures on a page
 LEVELS = 51  # noise levels that the slider goes through
-NOISED = 8  # pictures noised or augmented where none was chosen
-NOISED_POINTS = 2000
+NOISED, NOISED_POINTS = 8, 2000  # pictures, or points, noised where none was chosen
 POINTS_PRESET = "ddpm-gaussians25"  # how any points are learned
 PICTURES, NOISING, AUGMENTATION = range(3)  # the pages
 
@@ -306,12 +305,16 @@ class DataPanel(Panel):
         super().show_error(error)
         if error is not None:
             self.loading.end()
-
-    def show_run(self, path: Path | None) -> None:
-        """Runs are of no concern here."""
+            self.notice.pass_by()
+            if self._asked is not None and self._asked.data != self._opened:
+                self._browsed = None  # what was there before is not what is asked for
+                self.sheet.set_images(None)
+                self.form.show_browsed(None)
+                self.show_page(PICTURES)
 
     def _on_browsed(self, found: Browsed) -> None:
         self._browsed = found
+        self.notice.pass_by()
         self._opened = self._asked.data if self._asked else None
         self.form.show_browsed(found)
         names = found.classes
