@@ -49,3 +49,15 @@ def test_a_mask_that_waits_means_nothing_to_points(panel, tmp_path):
     assert panel.asked[-1].knobs == {}
     panel.show_run(READY / "ddpm-mnist")
     assert panel.form.settings().mask is not None  # and it is still there
+
+
+@pytest.mark.parametrize("name", ["ddpm-mnist", "hybrid-mnist"])
+def test_who_inverts_a_picture_leaves_fresh_noise_out(panel, tmp_path, name):
+    panel.show_run(READY / name)
+    assert panel.form.settings().sampler == "ancestral"
+    panel.form.start.open(tmp_path / "digit.png")
+    panel.form.start.ways["invert"].click()
+    panel.draw()
+    assert (panel.asked[-1].invert, panel.asked[-1].sampler) == (True, "ddim")
+    panel.form.undo()
+    assert panel.form.settings().sampler == "ancestral"

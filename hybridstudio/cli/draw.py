@@ -141,6 +141,7 @@ def settings_of(request: Draw, run: runs.Run) -> dict[str, Any]:
     What was left to the run is told as it stands now: its own settings, its newest checkpoint.
     """
     config = run.config
+    request = request.settled(config)
     usual = {"sampler": config.sampler, "nfe": config.nfe, "eta": config.sample.eta,
              "guidance": config.sample.guidance, "step": max(run.checkpoints, default=None)}
     asked = {name: value for name in pictures.SETTINGS

@@ -44,6 +44,7 @@ def draw(request: Draw, keeps: bool = True) -> Iterator[Event]:
     With `keeps` those frames are kept for a while to branch from.
     """
     run = runs.read(request.run)
+    request = request.settled(run.config)
     check(request, run.config)
     on = runtime.device(request.device)
     dtype = runtime.precision(run.config.train, on)

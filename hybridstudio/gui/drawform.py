@@ -83,6 +83,8 @@ class DrawForm(QWidget):
         self.knobs: dict[str, QSpinBox | QDoubleSpinBox] = {}
         self._knobs: tuple[Knob, ...] = ()
         self._starts = False  # whether the run begins with a picture
+        self._steady: tuple[str, ...] = ()  # samplers without fresh noise, and their evaluations
+        self._steady_nfe = 0
         for box, name, says in (
             (self.sampler, "Sampler", "The method that turns noise into pictures"),
             (self.label, "Class", "The class to draw, for a model that learned labels (any)"),
@@ -165,6 +167,7 @@ class DrawForm(QWidget):
         size, channels = config.data.size or 32, config.data.channels or 1
         self._starts = "image" in asked
         if self._starts:
+            self._steady, self._steady_nfe = config.model.steady, config.steady_nfe
             self.start.expect(size, channels, config.model.levels, asked & {"mask", "invert"})
         del blockers
         if not keep:
@@ -248,8 +251,11 @@ class DrawForm(QWidget):
     # changes and undo
 
     def _edited(self) -> None:
-        sender = self.sender()
-        self._take(self._read(), str(id(sender)))
+        sender, settings = self.sender(), self._read()
+        if settings.invert and not self._settings.invert and settings.sampler not in self._steady:
+            # Fresh noise leads somewhere else than to the picture.
+            settings = replace(settings, sampler=self._steady[0], nfe=self._steady_nfe, eta=0.0)
+        self._take(settings, str(id(sender)))
 
     def _take(self, settings: DrawSettings, field: str) -> None:
         """Make settings the present ones; changes of one field in a row undo together."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -88,6 +88,16 @@ class Draw:
     mask: Mask | None = None
     invert: bool = False
     branches: tuple[Branch, ...] = ()
+
+    def settled(self, config: RunConfig) -> Draw:
+        """Return this with a way without fresh noise where a picture is inverted, none being named.
+
+        Fresh noise would lead somewhere else.
+        """
+        if not self.invert or self.sampler is not None:
+            return self
+        return replace(self, sampler=config.steady_sampler or None,
+                       nfe=self.nfe or config.steady_nfe)
 
 
 @dataclass(frozen=True)
