@@ -231,6 +231,38 @@ def paced(at: Places, distances: npt.ArrayLike, frames: int) -> Places:
     return np.interp(np.linspace(0.0, far[-1], frames), far, at)
 
 
+def perceived(images: Images) -> Places:
+    """Return how far each picture (N, H, W, C) is from the next (N - 1,), as it is seen.
+
+    The mean differences of their Laplacian pyramids, added up over the octaves (Lap₁ of Bojanowski
+    2018, section 3.1, after Ling & Okada 2006): a stroke that moves counts by how far it moves,
+    where pixels only tell that it is not there any more.
+    """
+    apart = np.diff(images.astype(np.float32) / 127.5, axis=0)
+    total = np.zeros(len(apart))
+    while min(apart.shape[1:3]) > 1:
+        odd = [(0, size % 2) for size in apart.shape[1:3]]
+        apart = np.pad(apart, ((0, 0), *odd, (0, 0)), "edge")
+        many, high, wide, channels = apart.shape
+        coarse = apart.reshape(many, high // 2, 2, wide // 2, 2, channels).mean((2, 4))
+        fine = apart - coarse.repeat(2, axis=1).repeat(2, axis=2)
+        total += np.abs(fine).mean((1, 2, 3))
+        apart = coarse
+    return total + np.abs(apart).mean((1, 2, 3))
+
+
+def evened(at: Places, images: Images, *, loop: bool = False) -> Places:
+    """Return places at which what is seen changes evenly, from pictures (F, H, W, C) at `at` (F,).
+
+    A loop goes on from the last to the first.
+    """
+    steps = perceived(images)
+    if not loop:
+        return paced(at, steps, len(at))
+    back = perceived(images[[-1, 0]])
+    return paced(np.append(at, 1.0), np.concatenate([steps, back]), len(at) + 1)[:-1]
+
+
 # --- what is done with codes ----------------------------------------------------------------------
 
 

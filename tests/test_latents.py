@@ -115,6 +115,29 @@ def test_one_point_is_stood_at():
     assert np.array_equal(codes, np.repeat(CODES[:1], 4, axis=0))
 
 
+def test_a_stroke_counts_by_how_far_it_moves():
+    strokes = np.zeros((5, 28, 28, 1), np.uint8)
+    for place, column in enumerate((2, 4, 8, 16, 2)):
+        strokes[place, 4:24, column:column + 2] = 255
+    steps = [latents.perceived(strokes[[0, other]])[0] for other in (1, 2, 3, 4)]
+    assert 0.0 == steps[3] < steps[0] < steps[1] < steps[2]
+    pixels = [np.abs(strokes[0] - strokes[other].astype(float)).mean() for other in (1, 2, 3)]
+    assert len(set(pixels)) == 1  # which say of all of them that they are other pixels
+    assert latents.perceived(strokes) == pytest.approx(latents.perceived(255 - strokes), rel=1e-5)
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_what_is_seen_changes_evenly(loop):
+    far = np.linspace(0.0, 1.0, 41)[: 40 if loop else 41]
+    seen = (np.sin(np.pi * far) if loop else far) ** 3  # how bright the pictures are
+    images = np.rint(np.full((1, 4, 4, 1), 255.0) * seen[:, None, None, None]).astype(np.uint8)
+    even = latents.evened(far, images, loop=loop)
+    found = (np.sin(np.pi * even) if loop else even) ** 3
+    assert np.ptp(np.abs(np.diff(found))) < 0.35 * np.ptp(np.abs(np.diff(seen)))
+    assert len(even) == len(far)
+    assert even[0] == pytest.approx(0.0)
+
+
 def test_a_paced_walk_changes_pictures_evenly():
     at = np.linspace(0.0, 1.0, 101)
     seen = at**3  # pictures that change little at first

@@ -65,7 +65,8 @@ def interpolate(
         metavar="NAME", help=f"How a walk passes its points: {', '.join(latents.EASINGS)}.")
     ] = "soft",
     paced: Annotated[bool, typer.Option(
-        "--paced", help="Walk so that pictures change equally much from frame to frame.")] = False,
+        "--paced", help="Walk so that what is seen changes equally much from frame to frame.")
+    ] = False,
     ms: Annotated[int, typer.Option(
         min=10, max=10_000, metavar="MS", help="Milliseconds for each frame.")] = 50,
     space: Space = "",
@@ -144,8 +145,7 @@ def interpolate(
             codes, labels = table_of(asking, kind, points, side, lerp)
         drawn = asking.pictures(changed(codes), labels)
         if walk and paced:
-            apart, _ = latents.unevenness(drawn.images, len(drawn.images))
-            at = latents.paced(at, apart[0], frames)
+            at = latents.evened(at, drawn.images, loop=loop)
             codes = latents.walked(asking.space, stops, at, loop=loop, linear=lerp)
             drawn = asking.pictures(changed(codes))
     except Cancelled as stopped:

@@ -61,6 +61,10 @@ class Pages(QObject):
         for panel in self._panels.values():
             panel.show_listed(listed)
 
+    def stop(self) -> None:
+        """Build no further ones: the window closes."""
+        self._next.stop()
+
     # --- inside -----------------------------------------------------------------------------------
 
     def _build_next(self) -> None:

@@ -20,7 +20,7 @@ from hybridstudio.messages import Codes, Images
 
 FRAMES = 4, 24, 240  # between two points: fewest, usual, most
 EASINGS = {"even": "even", "soft": "soft at every point", "slow": "rests at every point"}
-PACES = {"latent": "distance of codes", "pixels": "change of pixels"}
+PACES = {"latent": "distance of codes", "pixels": "what is seen"}
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,8 @@ class Walk:
         return latents.stations(len(self.stops), self.count, loop=self.loop, easing=easing)
 
     def paced(self, at: latents.Places, images: list[Images]) -> latents.Places:
-        """Return places at which pictures change evenly, from those drawn at places `at`."""
-        values = np.stack(images).astype(np.float32) / 127.5
-        steps = np.sqrt(np.square(np.diff(values, axis=0)).mean(axis=(1, 2, 3)))
-        if not self.loop:
-            return latents.paced(at, steps, len(at))
-        back = float(np.sqrt(np.square(values[0] - values[-1]).mean()))
-        whole = latents.paced(np.append(at, 1.0), np.append(steps, back), len(at) + 1)
-        return whole[:-1]
+        """Return places at which what is seen changes evenly, from those drawn at places `at`."""
+        return latents.evened(at, np.stack(images), loop=self.loop)
 
     def codes(self, space: Space, points: Codes, at: latents.Places) -> Codes:
         """Return the codes (F, D) at places of the way through points (K, D)."""

@@ -133,8 +133,9 @@ class Window(QMainWindow):
 
     def panel(self, kind: type[_P]) -> _P:
         """Return the page of a kind."""
-        return next(panel for panels in (self.building.there, self.panels)
-                    for panel in panels.values() if isinstance(panel, kind))
+        there = (panel for panel in self.building.there.values() if isinstance(panel, kind))
+        return next(there, None) or next(
+            panel for panel in self.panels.values() if isinstance(panel, kind))
 
     @property
     def page(self) -> Panel:
@@ -200,6 +201,8 @@ class Window(QMainWindow):
         try:
             if isinstance(asked, Wish):
                 self._grant(asked, asker)
+            elif self._leaving.under_way:
+                pass  # nothing begins any more: what asks for the next part would never end
             elif isinstance(asked, (Train, Resume)):
                 self._train(asked, asker)
             else:
@@ -383,10 +386,12 @@ class Window(QMainWindow):
         self.settings.save()
         if self._leaving.wanted(self.trained.name if self.trained else ""):
             self.library.stop()
+            self.building.stop()
             event.accept()
         else:
             event.ignore()
 
     def leave(self) -> None:
         """Stop, save and close without asking, as on a signal to end."""
+        self.building.stop()
         self._leaving.leave()
