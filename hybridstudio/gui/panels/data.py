@@ -296,25 +296,25 @@ class DataPanel(Panel):
             case Notice():
                 self.notice.tell(event)
             case Done():
-                self.loading.end()
-                if event.outcome == "stopped":
-                    self._show_page_words()
+                self._end(event.outcome != "stopped")
 
     def show_error(self, error: StudioError | None) -> None:
         """Tell an error where the pictures would be; the work is over."""
         super().show_error(error)
         if error is not None:
-            self.loading.end()
-            self.notice.pass_by()
-            if self._asked is not None and self._asked.data != self._opened:
-                self._browsed = None  # what was there before is not what is asked for
-                self.sheet.set_images(None)
-                self.form.show_browsed(None)
-                self.show_page(PICTURES)
+            self._end(False)
+
+    def _end(self, is_whole: bool) -> None:
+        self.loading.end()
+        self.notice.pass_by()
+        if not is_whole and self._asked is not None and self._asked.data != self._opened:
+            self._browsed = None  # what was there before is not what is asked for
+            self.sheet.set_images(None)
+            self.form.show_browsed(None)
+            self.show_page(PICTURES)
 
     def _on_browsed(self, found: Browsed) -> None:
         self._browsed = found
-        self.notice.pass_by()
         self._opened = self._asked.data if self._asked else None
         self.form.show_browsed(found)
         names = found.classes
