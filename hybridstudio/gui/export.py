@@ -112,10 +112,10 @@ class ExportButton(QToolButton):
         self._writer.written.connect(lambda: self.written.emit(path))
         self._writer.failed.connect(self.failed)
         self._writer.finished.connect(self._ended)
-        if before is not None:  # both may mean the same file
-            before.finished.connect(self._writer.start)
-        else:
+        if before is None:
             self._writer.start()
+        elif not before.isRunning() and not before.isFinished():
+            before.deleteLater()  # it waited itself, for the one that the newest waits for now
         self._show_state()
 
     def cancel(self) -> None:
@@ -130,6 +130,8 @@ class ExportButton(QToolButton):
     def _ended(self) -> None:
         if self.sender() is self._writer:
             self._writer = None
+        elif self._writer is not None:
+            self._writer.start()  # it waited: both may mean the same file
         self.sender().deleteLater()
         self._show_state()
 
