@@ -33,7 +33,7 @@ TURN = 3.0  # seconds of one turn
 SETTLE = 0.7  # seconds of every turn that are not counted
 WARM_UP = 5.0  # seconds of training before the first turn
 TICK = 16  # ms of the timer whose gaps are measured
-OVER = -1  # the turn that says: enough
+OVER = -3  # the turn that says: enough; nobody is timed in it
 HEADLESS, WINDOW, TIMED = range(3)  # whose turn it is: its number modulo three
 
 
@@ -173,7 +173,7 @@ def _in_window(request: Train, turn: Turn, told: Connection) -> None:
     def tick() -> None:
         nonlocal last
         number, now = turn.value, time.perf_counter()
-        if number == OVER or number % 3 != TIMED:
+        if number % 3 != TIMED:
             timer.stop()
         elif number == last[0]:
             gaps.append((now - last[1]) * 1000.0)
@@ -183,7 +183,7 @@ def _in_window(request: Train, turn: Turn, told: Connection) -> None:
         if count.add(event):
             window.training.stop()
             timer.stop()
-        elif turn.value != OVER and turn.value % 3 == TIMED and not timer.isActive():
+        elif turn.value % 3 == TIMED and not timer.isActive():
             timer.start()
 
     timer = QTimer(timerType=Qt.TimerType.PreciseTimer, interval=TICK)

@@ -119,14 +119,15 @@ def interpolate(
         raise UsageError("--classes draws every class", fix="leave out --label and --mix")
     side = grid or {"analogy": latents.ROWS, "classes": latents.STYLES}.get(kind, SIDE)
     path = "linear" if lerp else "slerp"
+    amounts = read_moves(move or ())
     settings = settings_of(asking, kind, points, {
         "frames": frames, "loop": loop, "ease": ease, "pace": "pixels" if paced else "latent",
         "path": path, "ms": ms} if walk else {
-            "grid": side, "path": path, "window": window, "move": read_moves(move or ()) or None,
+            "grid": side, "path": path, "window": window, "move": amounts or None,
             "style": style, "begins": begins if style is not None else None})
     try:
         other = None if style is None else asking.codes([style])[0]
-        moves = moves_of(asking, read_moves(move or ()))
+        moves = moves_of(asking, amounts)
 
         def changed(codes: Codes) -> Codes:
             if other is not None:

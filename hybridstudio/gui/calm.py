@@ -23,8 +23,9 @@ class _Calm(QObject):
 
 def calm(field: QWidget) -> None:
     """Let a field take the wheel only after a click or Tab chose it."""
-    field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    field.installEventFilter(_Calm(field))
+    if field.findChild(_Calm) is None:
+        field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        field.installEventFilter(_Calm(field))
 
 
 def calm_within(page: QWidget) -> None:

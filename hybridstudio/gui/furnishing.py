@@ -22,6 +22,7 @@ class Pages(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._shared = pages.pages()
+        self._first = {name: first for first, names in self._shared.items() for name in names}
         self.views = {name: Views() for name in self._shared}
         self._panels: dict[str, Panel] = {}
         self._loaded: set[str] = set()  # panels whose modules are there
@@ -42,7 +43,7 @@ class Pages(QObject):
 
     def page(self, name: str) -> Views:
         """Return the page on which a panel stands, with all that share it."""
-        first = next(first for first, names in self._shared.items() if name in names)
+        first = self._first[name]
         for view in self._shared[first]:
             self._build(view)
         return self.views[first]
@@ -84,9 +85,9 @@ class Pages(QObject):
             return
         self._panels[name] = panel = pages.kind(name)()
         panel.setObjectName(name)
-        for first, names in self._shared.items():
-            if name in names and all(view in self._panels for view in names):
-                self.views[first].take({view: self._panels[view] for view in names})
+        names = self._shared[self._first[name]]
+        if all(view in self._panels for view in names):
+            self.views[names[0]].take({view: self._panels[view] for view in names})
         self.built.emit(name)
         if self._listed is not None:
             panel.show_listed(self._listed)

@@ -97,7 +97,7 @@ def entry_of(run: runs.Run) -> Entry:
     if state == "training" and runs.is_paused(run.path):
         state = "paused"
     shown = run.problem if run.state == "broken" else run.config.says
-    picture, sheet = (_picture(run, room) for room in (THUMB, CARD))
+    picture, sheet = _pictures(run)
     is_cloud = picture is not None and picture_side(run.config.data) is None
     return Entry(run.path, run.name, state, run.step, run.config.train.steps, run.shipped,
                  run.config.train.batch_size, shown, picture, sheet, is_cloud)
@@ -112,24 +112,29 @@ def _entries(folder: Path) -> Iterator[Entry]:
     return map(entry_of, runs.listing(folder))
 
 
-def _picture(run: runs.Run, room: int) -> QImage | None:
+def _pictures(run: runs.Run) -> tuple[QImage | None, QImage | None]:
+    """Return the small picture and the card's, both of the newest preview."""
     previews = runs.previews(run.path)
     if not previews:
-        return None
+        return None, None
     file = previews[-1][1]
     try:
         changed = file.stat().st_mtime_ns
     except OSError:
-        return None
-    return _thumbnail(file, changed, picture_side(run.config.data) or 0, room)
+        return None, None
+    return _thumbnails(file, changed, picture_side(run.config.data) or 0)
 
 
 @lru_cache(maxsize=512)
-def _thumbnail(file: Path, _changed: int, size: int, room: int) -> QImage | None:
-    """Cut as many whole pictures out of a preview as fit, crisp where they can be."""
+def _thumbnails(file: Path, _changed: int, size: int) -> tuple[QImage | None, QImage | None]:
     sheet = QImage(str(file))
     if sheet.isNull():
-        return None
+        return None, None
+    return _cut(sheet, size, THUMB), _cut(sheet, size, CARD)
+
+
+def _cut(sheet: QImage, size: int, room: int) -> QImage:
+    """Cut as many whole pictures out of a preview as fit, crisp where they can be."""
     if size:
         tiles = max(1, (room + _SHEET_GAP) // (size + _SHEET_GAP))
         side = min(tiles * (size + _SHEET_GAP) - _SHEET_GAP, sheet.width(), sheet.height())

@@ -25,7 +25,7 @@ from hybridstudio.gui.jobs import Engine, Lane
 from hybridstudio.gui.leaving import Leaving
 from hybridstudio.gui.library import Library
 from hybridstudio.gui.log import Log
-from hybridstudio.gui.pages import TRAINING, WORK
+from hybridstudio.gui.pages import PANELS, TRAINING, WORK
 from hybridstudio.gui.panels.welcome import WelcomePanel
 from hybridstudio.gui.settings import Settings
 from hybridstudio.gui.status import StatusBar
@@ -132,10 +132,11 @@ class Window(QMainWindow):
         return self.building.all()
 
     def panel(self, kind: type[_P]) -> _P:
-        """Return the page of a kind."""
-        there = (panel for panel in self.building.there.values() if isinstance(panel, kind))
-        return next(there, None) or next(
-            panel for panel in self.panels.values() if isinstance(panel, kind))
+        """Return the panel of a kind."""
+        name = next(name for name, (_, known) in PANELS.items() if known == kind.__name__)
+        found = self.building.page(name).panels[name]
+        assert isinstance(found, kind)
+        return found
 
     @property
     def page(self) -> Panel:
