@@ -48,3 +48,19 @@ def test_a_panel_alone_on_its_page_keeps_its_title(qtbot):
     views.show()
     assert views.view._title.isVisible()
     assert names(views.view) == []
+
+
+class Wordy(Panel):
+    TITLE, SAYS = "Race", "The same noise through several samplers, until all have arrived. " * 2
+
+
+def test_the_header_is_one_line_where_the_sentence_fits(qtbot):
+    views = Views()
+    views.take({"first": First(), "wordy": Wordy()})
+    qtbot.addWidget(views)
+    views.resize(1200, 600)
+    views.show()
+    views.show_view("wordy")
+    qtbot.waitExposed(views)
+    header = views.view._says.parentWidget()
+    assert header.height() <= 60

@@ -146,7 +146,7 @@ class Panel(QWidget):
     def set_switch(self, widget: QWidget) -> None:
         """Put the names of the page's views where the title is; the sentence gives way to them."""
         self._title.hide()
-        self._says.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._says.setSizePolicy(_wrapping(QSizePolicy.Policy.Ignored))
         self._header.insertWidget(0, widget)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -172,7 +172,7 @@ class Panel(QWidget):
         self._title = theme.say(QLabel(self.TITLE), "title")
         self._says = says = theme.say(QLabel(self.SAYS), "muted")
         says.setWordWrap(True)
-        says.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        says.setSizePolicy(_wrapping(QSizePolicy.Policy.Expanding))
         says.setMinimumSize(1, 1)  # else it asks for the height of all its words below each other
         self._help = flat("help", "What is this?", self._show_help, key="F1")
         if not self.HELP:  # what is shown before it has its place would flash as a window
@@ -238,3 +238,10 @@ def _fill(slot: QWidget, widget: QWidget) -> None:
             old.deleteLater()
     layout.addWidget(widget)
     slot.show()
+
+
+def _wrapping(across: QSizePolicy.Policy) -> QSizePolicy:
+    """Return the policy of a sentence in lines: without height for width it is as tall as narrow."""
+    policy = QSizePolicy(across, QSizePolicy.Policy.Preferred)
+    policy.setHeightForWidth(True)
+    return policy
