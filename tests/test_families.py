@@ -14,6 +14,7 @@ from hybridstudio.config import MODELS, DdpmConfig, RunConfig
 from hybridstudio.engine.learner import Learner
 from hybridstudio.errors import UsageError
 from hybridstudio.families import FAMILIES, Batch, DrawPlan, Family
+from hybridstudio.families.ddpm import DDPM, Emphasis
 
 CPU = torch.device("cpu")
 DATA = {"name": "digits", "size": 8, "channels": 1, "classes": ["a", "b", "c"]}
@@ -176,6 +177,30 @@ class TestDDPM:
         other = drawn(learner.family, plan(labels=labels.flip(0)))
         assert not torch.allclose(alone, guided)
         assert not torch.allclose(alone, other)
+
+    def test_an_emphasis_is_on_noisy_levels_and_asks_for_the_guided_answer(
+            self, monkeypatch: pytest.MonkeyPatch) -> None:
+        family = Learner(made(labels=True, label_dropout=0.5, predict="x0"), CPU).family
+        assert isinstance(family, DDPM)
+        asked: dict[str, Tensor] = {}
+        free, mean, w = 0.25, 1.0, 1.5  # what it answers without a class, and what is right
+
+        class Guided(torch.nn.Module):
+            def forward(self, x_t: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+                asked.setdefault("t", t)
+                asked.setdefault("labels", labels)
+                led = (labels < 3) & (t >= 20)
+                own = torch.where(led, free + w * (mean - free), mean)
+                own = torch.where((labels == 3) & (asked["labels"] < 3), free, own)
+                return own.reshape(-1, 1, 1, 1).expand(x_t.shape)
+
+        monkeypatch.setattr(family, "unet", Guided())
+        batch = Batch(torch.full((64, 1, 8, 8), mean), torch.arange(64) % 3)
+        losses = family.train_step(batch, lambda _name, _loss: None,
+                                   torch.Generator().manual_seed(0), Emphasis(21, 0.75, w))
+        assert int((asked["t"] >= 20).sum()) == 48
+        assert set((asked["labels"] < 3).tolist()) == {True, False}
+        assert float(losses["loss"]) == pytest.approx(0.0, abs=1e-10)
 
     def test_labels_without_classes_are_refused(self) -> None:
         with pytest.raises(UsageError, match="labels"):

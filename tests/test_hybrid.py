@@ -61,6 +61,25 @@ class TestStages:
         one.learn(a_batch(), 0.6)
         assert moved(start, weights(one)) == {"diffusion", "refiner", "discriminator"}
 
+    def test_a_taken_diffusion_learns_on_where_it_is_asked_to(self) -> None:
+        one = learner(diffusion_from="a run", diffusion_more=0.5)
+        start = weights(one)
+        one.learn(a_batch(), 0.2)
+        assert moved(start, weights(one)) == {"diffusion"}
+        first = weights(one)
+        one.learn(a_batch(), 0.6)
+        assert {"refiner", "discriminator"} <= moved(first, weights(one))
+
+    def test_the_learning_rate_falls_over_each_stage_and_rises_for_the_next(self) -> None:
+        model = {"mode": "separate", "diffusion_share": 0.5}
+        one = Learner(made("hybrid", {"lr": 1e-3, "decay": "linear", "warmup": 0}, **model), CPU)
+        rates = []
+        for progress in (0.0, 0.25, 0.375, 0.5, 0.625, 0.75):
+            one.learn(a_batch(), progress)
+            rates.append(one.optimisers["refiner"].param_groups[0]["lr"])
+        # The step in which the GAN begins is the last that the first stage paces.
+        assert rates == pytest.approx([1e-3, 5e-4, 2.5e-4, 0.0, 7.5e-4, 5e-4], abs=1e-9)
+
     def test_the_gradient_reaches_the_diffusion_through_its_last_step(self) -> None:
         family = Learner(made("hybrid", mode="joint", keep_coarse=0.0), CPU).family
         assert isinstance(family, Hybrid)
@@ -239,6 +258,16 @@ class TestBorrowing:
         *_, done = engine.run(Draw(out, 2, weights="raw"))
         assert isinstance(done, Done)
 
+    def test_a_hybrid_lends_its_diffusion(self, diffusion: Path, tmp_path: Path) -> None:
+        first, second = tmp_path / "first", tmp_path / "second"
+        more = {"model.diffusion_more": 0.5}
+        list(engine.run(Train(config.with_values(self.hybrid(diffusion), more), first)))
+        list(engine.run(Train(self.hybrid(first), second)))
+        lent, taken = (self._ema(run, "diffusion.unet.") for run in (first, second))
+        assert all(torch.equal(lent[name], taken[name]) for name in lent)
+        assert any((lent[name] != value).any()
+                   for name, value in self._ema(diffusion, "unet.").items())
+
     def _ema(self, run: Path, prefix: str) -> dict[str, Tensor]:
         from hybridstudio.engine import checkpoints
         tensors = checkpoints.load(run, runs.read(run).checkpoints[-1]).tensors["ema"]
@@ -283,6 +312,7 @@ class TestBorrowing:
 @pytest.mark.parametrize(("changes", "path"), [
     ({"mode": "truncated"}, "model.diffusion.predict"),
     ({"handover": 60}, "model.handover"), ({"coarse_steps": 99}, "model.coarse_steps"),
+    ({"coarse_guidance": 1.1}, "model.coarse_guidance"),
     ({"mode": "pretrained"}, "model.mode"), ({"gan_from": "x"}, "model.gan_from"),
     ({"diffusion": {**SMALL["ddpm"], "patch": 4, "channel_mult": [1, 2, 2, 2]}}, "data.size"),
 ])

@@ -9,6 +9,7 @@ import torch
 
 from hybridstudio import runs
 from hybridstudio.config import DataConfig, RunConfig, parse
+from hybridstudio.config.models.base import ModelSection
 from hybridstudio.engine.draw import model
 from hybridstudio.errors import ConfigError, Problem, StudioError
 from hybridstudio.families import Family
@@ -32,14 +33,15 @@ def filled(config: RunConfig) -> RunConfig:
             problems.append(Problem(field, f"{error.what}: {error.why}".rstrip(": "), error.fix))
             continue
         wanted = type(getattr(config.model, part))
-        if not isinstance(lender.config.model, wanted):
+        taken = _within(lender.config.model, wanted)
+        if taken is None:
             problems.append(Problem(field, f"{name} is a {lender.config.model.family}, not a "
                                     f"{wanted.model_fields['family'].default}"))
             continue
         if not lender.checkpoints:
             problems.append(Problem(field, f"{name} has no checkpoint yet", "let it train first"))
         problems += [Problem(field, told) for told in _differences(lender.config.data, config.data)]
-        changes[part] = lender.config.model
+        changes[part] = getattr(lender.config.model, taken) if taken else lender.config.model
         if not lender.shipped:  # found again from wherever the run is resumed
             changes[f"{part}_from"] = str(path.resolve())
     if problems:
@@ -48,6 +50,13 @@ def filled(config: RunConfig) -> RunConfig:
         return config
     changed = config.model_copy(update={"model": config.model.model_copy(update=changes)})
     return parse(changed.model_dump())
+
+
+def _within(model: ModelSection, wanted: type[ModelSection]) -> str | None:
+    """Return the part of a model that is of a kind, "" for the whole; None where there is none."""
+    if isinstance(model, wanted):
+        return ""
+    return next((part for part in model.lends if isinstance(getattr(model, part), wanted)), None)
 
 
 def _differences(theirs: DataConfig, ours: DataConfig) -> Iterator[str]:
@@ -72,7 +81,10 @@ def _lend(config: RunConfig, family: Family, on: torch.device) -> None:
         except StopIteration as found:
             lends: Family = found.value
         borrower = family.get_submodule(part)
-        for network in lends.drawn:
+        assert isinstance(borrower, Family)
+        whole = lends if type(lends) is type(borrower) else next(
+            found for found in lends.children() if type(found) is type(borrower))
+        for network in borrower.drawn:
             borrower.get_submodule(network).load_state_dict(
-                lends.get_submodule(network).state_dict())
+                whole.get_submodule(network).state_dict())
     family.lent()

@@ -118,7 +118,7 @@ class Learner:
         `only` names the one network that learns in it.
         """
         train = self.config.train
-        factor = lr_factor(train, self.step, progress)
+        factor = lr_factor(train, self.step, self.family.stage(progress))
         rate, adversaries = train.lr * factor, (train.lr_discriminator or train.lr) * factor
         for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:

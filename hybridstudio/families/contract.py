@@ -120,6 +120,10 @@ class Family(nn.Module):
     def prepare(self, averaged: Family, progress: float) -> None:
         """Look at the averaged networks before a step; by default they are left alone."""
 
+    def stage(self, progress: float) -> float:
+        """Return how much of the stage at work is over, for the learning rate; all at once here."""
+        return progress
+
     def judge(self, batch: Batch) -> dict[str, Tensor]:
         """Return named means over held-out pictures; told as `test/NAME` where it `judges`."""
         return {}

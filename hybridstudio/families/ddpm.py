@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,18 @@ MIN_SNR_GAMMA = 5.0  # Hang 2023
 WAVES = 3  # octaves in which the network for points sees where it is
 
 
+class Emphasis(NamedTuple):
+    """What a diffusion that is good already is to learn above all: its noisiest levels.
+
+    `share` of its pictures have at least level `k`; for these, with `guidance` w other than 1, it
+    learns to answer at once what it would have drawn with that guidance.
+    """
+
+    k: int
+    share: float = 0.8
+    guidance: float = 1.0
+
+
 class DDPM(Family):
     """A UNet that predicts from x_t and t, and the schedule that it works under."""
 
@@ -70,17 +83,21 @@ class DDPM(Family):
     # --- training -----------------------------------------------------------------------------
 
     def train_step(
-        self, batch: Batch, update: Update, noise: torch.Generator
+        self, batch: Batch, update: Update, noise: torch.Generator,
+        emphasis: Emphasis | None = None,
     ) -> dict[str, Tensor]:
         """Do one step of L_simple, or of L_hybrid where the variance is learned."""
         x0 = batch.images
-        t = self._timesteps(len(x0), noise)
+        t = self._timesteps(len(x0), noise, emphasis)
         eps = torch.randn(x0.shape, generator=noise, device=x0.device)
         x_t = self.schedule.q_sample(x0, t, eps)
-        output = self.unet(x_t, t, self._hidden(batch.labels, noise)).float()
+        labels = self._hidden(batch.labels, noise)
+        output = self.unet(x_t, t, labels).float()
         output, fraction = self._split(output)
 
         target = self.schedule.target(self.config.predict, x0, t, eps)
+        if emphasis is not None and emphasis.guidance != 1.0 and labels is not None:
+            target = target + self._led(x_t, t, labels, output.detach(), emphasis)
         errors = (output - target).square().flatten(1).mean(1)
         loss = (errors * self._weights(t)).mean()
         losses = {"loss": loss, **self._bands(t, errors.detach())}
@@ -98,11 +115,33 @@ class DDPM(Family):
         """Keep predicted pictures in [-1, 1]; points may lie anywhere."""
         return x0 if self.shape.is_points else x0.clamp(-1, 1)
 
-    def _timesteps(self, count: int, noise: torch.Generator) -> Tensor:
-        """Draw t (N,), one from each of N equal parts of 0 … T-1, which calms the loss."""
+    def _timesteps(self, count: int, noise: torch.Generator,
+                   emphasis: Emphasis | None) -> Tensor:
+        """Draw t (N,), one from each of N equal parts of 0 … T-1, which calms the loss.
+
+        An emphasis stretches the noisy ones, rows k - 1 … T-1, over more of these parts.
+        """
         places = torch.rand(count, generator=noise, device=noise.device)
         places = (places + torch.arange(count, device=noise.device)) / count
+        if emphasis is not None:
+            border, calm = (emphasis.k - 1) / len(self.schedule), 1.0 - emphasis.share
+            places = torch.where(places < calm, places / max(calm, 1e-9) * border,
+                                 border + (places - calm) / emphasis.share * (1.0 - border))
         return (places * len(self.schedule)).long().clamp(max=len(self.schedule) - 1)
+
+    @torch.no_grad()
+    def _led(self, x_t: Tensor, t: Tensor, labels: Tensor, output: Tensor,
+             emphasis: Emphasis) -> Tensor:
+        """Return what guidance adds to the target (N, C, H, W), given what the network answers.
+
+        Tang 2025 (Diffusion models without classifier-free guidance), equation 9, whose w is
+        1 - 1/w of ours: an answer c that is the mean plus (1 - 1/w) (c - c_any) is the mean plus
+        (w - 1) (mean - c_any), which Ho & Salimans 2022 draw with.
+        """
+        free, _ = self._split(self.unet(x_t, t, torch.full_like(labels, self.classes)).float())
+        is_led = (labels != self.classes) & (t >= emphasis.k - 1)
+        more = (1.0 - 1.0 / emphasis.guidance) * (output - free)
+        return torch.where(is_led.reshape(-1, 1, 1, 1), more, 0.0)
 
     def _hidden(self, labels: Tensor | None, noise: torch.Generator) -> Tensor | None:
         """Hide a share of the labels, so that the network also learns to do without."""

@@ -45,7 +45,7 @@ from hybridstudio.families.contract import (
     first_weights,
     pieces,
 )
-from hybridstudio.families.ddpm import DDPM
+from hybridstudio.families.ddpm import DDPM, Emphasis
 from hybridstudio.nets.ddgan import Discriminator
 from hybridstudio.nets.mlp import PointNet
 from hybridstudio.nets.unet import UNet
@@ -90,7 +90,7 @@ class Hybrid(Family):
         self.pool = Pool(model.pool, self.shape) if model.pool and is_frozen else None
         if self.pool is not None:
             self.kept = ("progress", "pool")
-        learns_diffusion = model.mode == "joint" or not model.diffusion_from
+        learns_diffusion = model.mode == "joint" or model.diffusion_time > 0.0
         self.trained = ("refiner", "discriminator",
                         *(("diffusion.unet",) if learns_diffusion else ()))
         self.drawn = ("diffusion.unet", "refiner")
@@ -113,17 +113,27 @@ class Hybrid(Family):
         if bool(self.progress.refines):
             return
         assert isinstance(averaged, Hybrid)
-        if self.config.diffusion_from or progress >= self.config.diffusion_share:
+        if progress >= self.config.diffusion_time:
             self.diffusion.unet.load_state_dict(averaged.diffusion.unet.state_dict())
             self._begin_refining()
             averaged.refiner.load_state_dict(self.refiner.state_dict())
+
+    def stage(self, progress: float) -> float:
+        """Let the learning rate fall over each stage, and rise again for the next."""
+        share = self.config.diffusion_time
+        if not bool(self.progress.refines):
+            return progress / share if share else 0.0
+        return (progress - share) / (1.0 - share)
 
     def _teach_diffusion(
         self, batch: Batch, update: Update, noise: torch.Generator
     ) -> dict[str, Tensor]:
         self.diffusion.train(self.training)
+        emphasis = None
+        if self.config.diffusion_from and not bool(self.progress.refines):
+            emphasis = Emphasis(self.config.handover, guidance=self.config.coarse_guidance)
         learned = self.diffusion.train_step(
-            batch, lambda name, loss: update(f"diffusion.{name}", loss), noise)
+            batch, lambda name, loss: update(f"diffusion.{name}", loss), noise, emphasis)
         return {f"diffusion/{name}" if name == "loss" else name: loss
                 for name, loss in learned.items()}
 

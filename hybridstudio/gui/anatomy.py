@@ -241,7 +241,7 @@ def _fill(slot: QWidget, widget: QWidget) -> None:
 
 
 def _wrapping(across: QSizePolicy.Policy) -> QSizePolicy:
-    """Return the policy of a sentence in lines: without height for width it is as tall as narrow."""
+    """Return the policy of a sentence in lines, whose height follows from its width."""
     policy = QSizePolicy(across, QSizePolicy.Policy.Preferred)
     policy.setHeightForWidth(True)
     return policy

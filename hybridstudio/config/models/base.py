@@ -52,6 +52,7 @@ class ModelSection(Section):
     guided: ClassVar[bool] = False  # whether classifier-free guidance means something
     adversarial: ClassVar[bool] = False  # whether two players learn against each other
     inpaints: ClassVar[bool] = False  # whether a picture known in part can be completed
+    lends: ClassVar[tuple[str, ...]] = ()  # parts that are models themselves and may be taken
     no_space: ClassVar[str] = ""  # why there is no latent space, a sentence, where there is none
 
     @property

@@ -70,8 +70,9 @@ class DdganConfig(ModelSection):
         0.0, "Weight of the predicted x_0's square error, most where x_t is clearest: learns far "
         "faster (WaveDiff); the paper has none.", ge=0.0, le=1000.0)
     teacher_from: str = field(
-        "", "A run or ready model of a diffusion: the generator starts as its copy and learns what "
-        "it draws too. Minutes instead of hours; the paper has none.")
+        "", "A run or ready model of a diffusion, or of a hybrid for its diffusion: the generator "
+        "starts as its copy and learns what it draws too. Minutes instead of hours; the paper has "
+        "none.")
     distil: float = field(
         10.0, "Pull of the predicted x_0 towards what the teacher draws from the same x_t; means "
         "nothing without one.", ge=0.0, le=1000.0)

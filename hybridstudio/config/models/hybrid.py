@@ -26,15 +26,24 @@ class HybridConfig(ModelSection):
     guided: ClassVar[bool] = True
     adversarial: ClassVar[bool] = True
     inpaints: ClassVar[bool] = True
+    lends: ClassVar[tuple[str, ...]] = ("diffusion",)
     family: Literal["hybrid"] = field("hybrid", "The family of the model.")
     mode: Literal["separate", "joint", "pretrained", "truncated"] = field(
         "separate", "How the stages learn: the GAN after a frozen diffusion, both together, only a "
         "bridge to another run's GAN, or the GAN first and a short diffusion after it.")
     diffusion_from: str = field(
-        "", "A run or ready model whose diffusion is taken; empty learns one here first.")
+        "", "A run or ready model whose diffusion is taken, a hybrid's too; empty learns one here "
+        "first.")
     diffusion_share: float = field(
         0.5, "Share of the training in which the diffusion learns, where none is taken.",
         ge=0.0, le=0.95, advanced=True)
+    diffusion_more: float = field(
+        0.0, "Share of the training in which a diffusion that is taken learns on before the GAN "
+        "begins, most of all the noisy levels above k that the coarse picture comes from.",
+        ge=0.0, le=0.95, advanced=True)
+    coarse_guidance: float = field(
+        1.0, "Guidance towards its class, if it knows classes, that it learns meanwhile to answer "
+        "with above k, at no second evaluation; 1 is none.", ge=1.0, le=10.0, advanced=True)
     gan_from: str = field(
         "", "A run or ready model whose GAN is taken, for pretrained.", advanced=True)
     handover: int = field(
@@ -85,6 +94,11 @@ class HybridConfig(ModelSection):
         return self.diffusion.labels
 
     @property
+    def diffusion_time(self) -> float:
+        """The share of the training in which the diffusion learns alone, before the GAN begins."""
+        return self.diffusion_more if self.diffusion_from else self.diffusion_share
+
+    @property
     def players(self) -> tuple[str, ...]:
         """Both players, or the bridge where two finished models are joined."""
         return ("bridge",) if self.mode == "pretrained" else self.networks
@@ -115,8 +129,15 @@ class HybridConfig(ModelSection):
         return {part: name for part, name in lenders.items() if name}
 
     def idle(self) -> tuple[str, ...]:
-        """Only `pretrained` has a GAN of another run; the other modes have players of their own."""
-        return (*super().idle(), *(() if self.mode == "pretrained" else ("model.gan.",)))
+        """Only `pretrained` has a GAN of another run; the other modes have players of their own.
+
+        A diffusion that is taken has not learned here, but may learn on.
+        """
+        more = ("model.diffusion_more", "model.coarse_guidance")
+        bridged = self.mode == "pretrained"
+        return (*super().idle(), *(() if bridged else ("model.gan.",)),
+                *(("model.diffusion_share",) if self.diffusion_from else more),
+                *(more if bridged else ()))
 
     def knobs(self) -> tuple[Knob, ...]:
         """Offer the hand-over, which may move after training, and a full drawing to compare."""
@@ -187,6 +208,10 @@ class HybridConfig(ModelSection):
         if not self.diffusion_share and not self.diffusion_from and self.mode != "joint":
             yield Problem("model.diffusion_share", "leaves the diffusion untrained",
                           "set it above 0, or name a run in model.diffusion_from")
+        if self.coarse_guidance != 1.0 and not (self.diffusion_more and self.diffusion_from):
+            yield Problem("model.coarse_guidance", "is learned by a diffusion that is taken and "
+                          "learns on, and this one does not", "set model.diffusion_from and "
+                          "model.diffusion_more, or set it to 1")
         if self.gan_from and self.mode != "pretrained":
             yield Problem("model.gan_from", f"means nothing where the mode is {self.mode}",
                           "leave it empty, or set model.mode = \"pretrained\"")
