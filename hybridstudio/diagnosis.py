@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 
 EARLY = 12  # points of a curve before which nothing is said
 LASTS = 8  # points over which a fault has to hold
+UNSEEN = 3  # looks at held-out pictures over which a discriminator's judgement has to hold
+OVERFIT = 0.5  # r_v above which it is said to overfit
 BEGINS = 0.03  # share of the training in which the players may still be finding their feet
 
 
@@ -141,7 +143,18 @@ def discriminator_wins(patient: Patient) -> Iterator[Finding]:
 
 
 def discriminator_overfits(patient: Patient) -> Iterator[Finding]:
-    """A discriminator that is ever surer while the pictures become worse."""
+    """A discriminator that doubts real pictures it never saw, or is surer of ever worse ones."""
+    told = "critic" if patient.values("critic/real").size else "p"
+    unseen = patient.values(f"test/{told}/real")
+    if len(unseen) >= UNSEEN and _is_begun(patient):
+        # Karras 2020b, equation 1: r_v = (E[D_train] - E[D_validation]) / (E[D_train] - E[D_gen]).
+        shares = [_share_of_gap(patient, told, back) for back in range(UNSEEN)]
+        if min(shares) > OVERFIT:
+            yield _of("The discriminator overfits: it knows the training pictures by heart",
+                      f"real pictures that it never saw lie {100 * shares[0]:.0f} % of the way "
+                      "from those it learns from to drawn ones",
+                      "augment what it sees (model.augment, ADA), take more data, or stop here")
+            return
     real, fake = patient.last("p/real"), patient.last("p/fake")
     distance = patient.values("score/frechet")
     if not len(real) or not len(fake) or len(distance) < 4:
@@ -270,6 +283,27 @@ def _gap_at_best(patient: Patient, distance: Floats) -> float:
         place = max(0, int(np.searchsorted(curve.steps, at)) - 1)
         gap += sign * float(np.nan_to_num(np.asarray(curve.values, dtype=np.float64)[place]))
     return gap
+
+
+def _share_of_gap(patient: Patient, told: str, back: int) -> float:
+    """Return r_v at a look at held-out pictures, `back` looks before the last; 0 without a gap."""
+    unseen = patient.curves[f"test/{told}/real"]
+    looks = np.flatnonzero(np.isfinite(np.asarray(unseen.values, dtype=np.float64)))
+    at = looks[-1 - back]
+    known, drawn = (_around(patient.curves[f"{told}/{name}"], int(unseen.steps[at]))
+                    for name in ("real", "fake"))
+    gap = known - drawn
+    # What is told apart by a hair has no way to go.
+    is_told = gap > (0.2 if told == "p" else 0.0)
+    return float((known - float(unseen.values[at])) / gap) if is_told else 0.0
+
+
+def _around(curve: Curve, step: int) -> float:
+    """Return the median of a curve over the last points up to a step; NaN where there are none."""
+    end = int(np.searchsorted(curve.steps, step, side="right"))
+    values = np.asarray(curve.values, dtype=np.float64)[max(0, end - LASTS):end]
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if values.size else float("nan")
 
 
 def _parts(values: Floats) -> Iterator[Floats]:

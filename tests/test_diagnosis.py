@@ -48,7 +48,10 @@ DUEL = {"p__real": curve((0, 0.5), (199, 0.6), noise=0.02),
 class TestCurves:
     def test_healthy_curves_are_left_in_peace(self) -> None:
         assert found(**WELL) == set()
-        assert found("dcgan-mnist", **DUEL, sample__spread=rare(0.1, 0.7, 0.9, 0.95)) == set()
+        assert found("dcgan-mnist", **DUEL, sample__spread=rare(0.1, 0.7, 0.9, 0.95),
+                     test__p__real=rare(0.5, 0.52, 0.55, 0.57)) == set()
+        # It doubts what it has not seen, but what it has seen hardly less.
+        assert found("dcgan-mnist", **DUEL, test__p__real=rare(0.5, 0.45, 0.44, 0.43)) == set()
 
     @pytest.mark.parametrize(("preset", "name", "sick"), [
         ("ddpm-digits", "non-finite", {"loss": curve((0, 1.0), (198, 2.0), (199, np.inf))}),
@@ -67,6 +70,12 @@ class TestCurves:
         ("dcgan-mnist", "discriminator-overfits", {
             **DUEL, "p__real": curve((0, 0.5), (199, 0.9)), "p__fake": curve((0, 0.5), (199, 0.1)),
             "score__frechet": rare(40, 10, 6, 9, 12, 15)}),
+        ("dcgan-mnist", "discriminator-overfits", {
+            **DUEL, "p__real": curve((0, 0.5), (199, 0.9)), "p__fake": curve((0, 0.5), (199, 0.1)),
+            "test__p__real": rare(0.5, 0.55, 0.5, 0.4, 0.3, 0.2)}),
+        ("wgan-gp-mnist", "discriminator-overfits", {
+            "critic__real": curve((0, 0.0), (199, 9.0)), "critic__fake": curve((0, 0), (199, -9)),
+            "test__critic__real": rare(0.0, 1.0, 0.0, -3.0, -5.0, -6.0)}),
         ("gan-gaussians25", "mode-collapse", {**DUEL, "score__modes": rare(3, 12, 20, 14, 9)}),
         ("vae-mnist", "posterior-collapse", {**WELL, "active": curve((0, 5.0), (20, 0), (199, 0))}),
     ])
@@ -121,6 +130,14 @@ def trained(tmp_path: Path, changes: dict[str, Any], preset: str) -> list[Notice
 
 
 class TestTrainings:
+    def test_a_discriminator_that_knows_its_few_pictures_by_heart(self, tmp_path: Path) -> None:
+        few = {"data.name": "digits", "data.size": 8, "train.batch_size": 32, "train.steps": 480,
+               "train.lr_discriminator": 1e-3, "train.seed": 1}
+        told = trained(tmp_path, {**few, "data.limit": 40}, "gan-mnist")
+        assert any("by heart" in one.what for one in told)
+        assert not any("by heart" in one.what
+                       for one in trained(tmp_path / "many", few, "gan-mnist"))
+
     def test_a_discriminator_that_learns_far_faster_wins(self, tmp_path: Path, capsys) -> None:
         told = trained(tmp_path, {
             "data.name": "digits", "data.size": 8, "train.steps": 80, "train.lr": 1e-7,

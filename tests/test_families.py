@@ -106,6 +106,20 @@ class TestContract:
         assert not torch.equal(tensors["ema"][key], tensors["model"][key])
 
 
+    def test_unseen_pictures_are_judged_alike_each_time_and_change_nothing(
+            self, name: str) -> None:
+        learner = Learner(made(name), CPU)
+        learner.learn(asked_for(name), 0.0)
+        before = {key: value.clone() for key, value in learner.tensors()["model"].items()}
+        judged = learner.family if learner.family.adversaries else learner.ema
+        first, second = (judged.judge(asked_for(name)) for _ in "12")
+        assert bool(first) == judged.judges
+        assert all(float(first[key]) == float(second[key]) for key in first)
+        assert all(torch.isfinite(value) for value in first.values())
+        after = learner.tensors()["model"]
+        assert all(torch.equal(before[key], after[key]) for key in before)
+
+
 @pytest.mark.parametrize("name", DRAWING)
 class TestDrawing:
     def test_draws_from_noise_to_a_picture(self, name: str) -> None:

@@ -92,12 +92,14 @@ class TestStages:
         assert any(g is not None and g.abs().sum() > 0 for g in gradients)
 
     def test_the_refiner_begins_as_the_diffusion(self) -> None:
-        family = learner(latent=0).family
+        one = learner()
+        family = one.family
         assert isinstance(family, Hybrid)
+        assert isinstance(one.ema, Hybrid)
         noise = torch.Generator().manual_seed(0)
-        for weight in family.diffusion.unet.parameters():
+        for weight in one.ema.diffusion.unet.parameters():
             torch.nn.init.normal_(weight, 0.0, 0.1, generator=noise)
-        family._begin_refining()
+        family.prepare(one.ema, 1.0)
         x = torch.randn(3, 1, 8, 8, generator=noise)
         t = torch.full((3,), 24)
         expected = family.diffusion.predictor(None, 1.0)(x, t).x0

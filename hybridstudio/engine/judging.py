@@ -1,8 +1,9 @@
-"""Held-out pictures that a training is judged on now and then, with its averaged weights."""
+"""Held-out pictures that a training is judged on now and then."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -13,9 +14,10 @@ from hybridstudio.engine import lanes, runtime
 from hybridstudio.engine.feed import Feed
 from hybridstudio.engine.learner import Learner
 from hybridstudio.errors import StudioError
+from hybridstudio.families import Family
 from hybridstudio.messages import Notice, Progress
 
-MOST = 10_000  # held-out pictures that are looked at
+MOST = 10_000  # held-out pictures that are opened
 BATCH = 500
 
 
@@ -45,7 +47,9 @@ class Judge:
     """Judges a training on held-out pictures; `told` holds the newest means as test/NAME."""
 
     def __init__(self, learner: Learner, dataset: data.Dataset) -> None:
-        self.learner, self.count = learner, min(MOST, len(dataset.images))
+        family = learner.family
+        self.learner, self.count = learner, min(family.judged_on, len(dataset.images))
+        self.judged = family if family.adversaries else learner.ema
         self.feed = Feed(dataset, learner.on, flip=False, labels=learner.config.model.learns_labels)
         self.told: dict[str, float] = {}
 
@@ -57,9 +61,20 @@ class Judge:
             places = torch.arange(first, min(first + BATCH, self.count))
             batch = self.feed.batch(places, learner.streams["judge"])
             with lanes.training_step(), torch.inference_mode(), runtime.arithmetic(
-                    learner.on, learner.dtype):
-                judged = learner.ema.judge(batch)
+                    learner.on, learner.dtype), _at_rest(self.judged):
+                judged = self.judged.judge(batch)
             for name, mean in judged.items():  # the last batch may be smaller than the others
                 sums[name] = sums.get(name, 0.0) + float(mean) * len(places)
             yield
         self.told = {f"test/{name}": total / self.count for name, total in sums.items()}
+
+
+@contextmanager
+def _at_rest(family: Family) -> Iterator[None]:
+    """Let networks answer as they do outside of training: without dropout, and changing nothing."""
+    was = family.training
+    family.eval()
+    try:
+        yield
+    finally:
+        family.train(was)

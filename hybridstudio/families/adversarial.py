@@ -98,6 +98,9 @@ def told(loss: Loss, **outputs: Tensor) -> dict[str, Tensor]:
             for name, values in outputs.items()}
 
 
+HELD_OUT = 1000  # pictures that tell well enough how a discriminator takes those it never saw
+
+
 # --- penalties ------------------------------------------------------------------------------------
 
 

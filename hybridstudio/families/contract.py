@@ -88,6 +88,11 @@ class DrawPlan:
 Update = Callable[[str | tuple[str, ...], Tensor], None]
 
 
+def still(images: Tensor) -> torch.Generator:
+    """Return the same stream of noise each time, on the device of `images`."""
+    return torch.Generator(images.device).manual_seed(0)
+
+
 class Family(nn.Module):
     """What the engine asks of a family: a module whose children are its networks.
 
@@ -100,6 +105,7 @@ class Family(nn.Module):
     kept: tuple[str, ...] = ()  # modules without an optimiser whose buffers a training needs
     adversaries: tuple[str, ...] = ()  # networks that learn at train.lr_discriminator
     judges: ClassVar[bool] = False  # whether `judge` has something to tell
+    judged_on: ClassVar[int] = 10_000  # held-out pictures, at most
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
@@ -125,7 +131,11 @@ class Family(nn.Module):
         return progress
 
     def judge(self, batch: Batch) -> dict[str, Tensor]:
-        """Return named means over held-out pictures; told as `test/NAME` where it `judges`."""
+        """Return named means over held-out pictures; told as `test/NAME` where it `judges`.
+
+        The averaged networks are asked; where there are adversaries, which have no average, the
+        networks as they are.
+        """
         return {}
 
     @abstractmethod

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,13 @@ from hybridstudio.diffusion.inpainting import begun, repaint
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment, Options, Prediction, levels_of
 from hybridstudio.diffusion.schedule import Schedule
-from hybridstudio.families.adversarial import LOSSES, Discriminate, r1, told
+from hybridstudio.families.adversarial import (
+    HELD_OUT,
+    LOSSES,
+    Discriminate,
+    r1,
+    told,
+)
 from hybridstudio.families.coarse import Coarse, Pool, begin_as, drawn_in_full, known_of
 from hybridstudio.families.contract import (
     Batch,
@@ -30,6 +37,7 @@ from hybridstudio.families.contract import (
     Update,
     first_weights,
     pieces,
+    still,
 )
 from hybridstudio.families.ddpm import DDPM
 from hybridstudio.nets.ddgan import GROUP, Discriminator, Generator
@@ -61,6 +69,8 @@ class DDGAN(Family):
     """A generator that predicts x_0, the judges of its steps, and the schedule they work under."""
 
     drawn = ("generator",)
+    judges: ClassVar[bool] = True
+    judged_on: ClassVar[int] = HELD_OUT
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
@@ -263,6 +273,14 @@ class DDGAN(Family):
             loss = loss + 0.5 * self.config.r1 * self.config.r1_every * losses[f"{which}r1"]
         update(name, loss)
         return losses
+
+    def judge(self, batch: Batch) -> dict[str, Tensor]:
+        """Tell what D makes of pairs of real pictures that it never saw."""
+        noise = still(batch.images)
+        t = self._levels(len(batch.images), noise)
+        before, x_t = self.pair(batch.images, t, noise)
+        labels = batch.labels if self.classes else None
+        return told(GAME, real=self.discriminator(torch.cat([before, x_t], 1), t, labels))
 
     def _levels(self, count: int, noise: torch.Generator) -> Tensor:
         """Draw rows t (N,), all equally often; pictures that D compares have the same."""

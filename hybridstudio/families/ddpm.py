@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ from hybridstudio.diffusion.samplers import (
     timesteps_for,
 )
 from hybridstudio.diffusion.schedule import Schedule
-from hybridstudio.families.contract import Batch, DrawPlan, Family, Update
+from hybridstudio.families.contract import Batch, DrawPlan, Family, Update, still
 from hybridstudio.nets.labels import with_any
 from hybridstudio.nets.mlp import PointNet
 from hybridstudio.nets.unet import UNet
@@ -59,6 +59,8 @@ class DDPM(Family):
 
     trained = ("unet",)
     drawn = ("unet",)
+    judges: ClassVar[bool] = True
+    judged_on: ClassVar[int] = 500  # an evaluation each: more would be felt in the training's speed
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
@@ -110,6 +112,17 @@ class DDPM(Family):
             loss = loss + self.config.vlb_weight * len(self.schedule) * vlb
         update("unet", loss)
         return {name: value.detach() for name, value in losses.items()}
+
+    def judge(self, batch: Batch) -> dict[str, Tensor]:
+        """Tell L_simple of pictures that were never seen, with the same t and noise each time."""
+        x0, noise = batch.images, still(batch.images)
+        t = self._timesteps(len(x0), noise, None)
+        eps = torch.randn(x0.shape, generator=noise, device=x0.device)
+        output, _ = self._split(self.unet(
+            self.schedule.q_sample(x0, t, eps), t, self._hidden(batch.labels, noise)).float())
+        target = self.schedule.target(self.config.predict, x0, t, eps)
+        errors = (output - target).square().flatten(1).mean(1)
+        return {"loss": (errors * self._weights(t)).mean()}
 
     def clipped(self, x0: Tensor) -> Tensor:
         """Keep predicted pictures in [-1, 1]; points may lie anywhere."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from hybridstudio.config import GanConfig, RunConfig
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
 from hybridstudio.families.adversarial import (
+    HELD_OUT,
     LOSSES,
     Weights,
     clip_,
@@ -26,7 +28,7 @@ from hybridstudio.families.adversarial import (
     told,
     unrolled,
 )
-from hybridstudio.families.contract import Batch, DrawPlan, Entrance, Family, Update
+from hybridstudio.families.contract import Batch, DrawPlan, Entrance, Family, Update, still
 from hybridstudio.nets.augment import AdaController, Augment
 from hybridstudio.nets.dcgan import DCDiscriminator, DCGenerator
 from hybridstudio.nets.gan import DenseDiscriminator, DenseGenerator, spectrally_normal
@@ -44,6 +46,8 @@ class GAN(Family):
     trained = ("generator", "discriminator")
     drawn = ("generator",)
     adversaries = ("discriminator",)
+    judges: ClassVar[bool] = True
+    judged_on: ClassVar[int] = HELD_OUT
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
@@ -157,6 +161,11 @@ class GAN(Family):
             of_real, of_fake = outputs(weights)
             real_part = self.loss.discriminator(of_real, torch.zeros_like(of_fake), smoothing)
             return self.loss.generator(of_fake) - real_part, of_fake
+
+    def judge(self, batch: Batch) -> dict[str, Tensor]:
+        """Tell what D makes of real pictures that it never saw, shown as the others are."""
+        turn = Turn(self, batch, still(batch.images))
+        return told(self.loss, real=turn.judge(turn.seen(turn.real)))
 
     # --- drawing ------------------------------------------------------------------------------
 

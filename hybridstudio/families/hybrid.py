@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -23,11 +24,12 @@ from hybridstudio.config import HybridConfig, RunConfig
 from hybridstudio.diffusion.inpainting import repaint
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment, levels_of, nfe_steps, sampler_for
-from hybridstudio.families.adversarial import LOSSES, r1, told
+from hybridstudio.families.adversarial import HELD_OUT, LOSSES, r1, told
 from hybridstudio.families.coarse import (
     Coarse,
     Pool,
     Progress,
+    begin_as,
     drawn,
     finished,
     joined,
@@ -44,6 +46,7 @@ from hybridstudio.families.contract import (
     Update,
     first_weights,
     pieces,
+    still,
 )
 from hybridstudio.families.ddpm import DDPM, Emphasis
 from hybridstudio.nets.ddgan import Discriminator
@@ -62,6 +65,8 @@ class Hybrid(Family):
 
     adversaries = ("discriminator",)
     kept: tuple[str, ...] = ("progress",)
+    judges: ClassVar[bool] = True
+    judged_on: ClassVar[int] = HELD_OUT
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
@@ -115,7 +120,9 @@ class Hybrid(Family):
         assert isinstance(averaged, Hybrid)
         if progress >= self.config.diffusion_time:
             self.diffusion.unet.load_state_dict(averaged.diffusion.unet.state_dict())
-            self._begin_refining()
+            # The best one-pass answer so far; the coarse picture beside x_k has no say yet.
+            begin_as(self.refiner, self.diffusion.unet.state_dict())
+            self.progress.refines.fill_(True)
             averaged.refiner.load_state_dict(self.refiner.state_dict())
 
     def stage(self, progress: float) -> float:
@@ -136,25 +143,6 @@ class Hybrid(Family):
             batch, lambda name, loss: update(f"diffusion.{name}", loss), noise, emphasis)
         return {f"diffusion/{name}" if name == "loss" else name: loss
                 for name, loss in learned.items()}
-
-    @torch.no_grad()
-    def _begin_refining(self) -> None:
-        """Let the refiner start as the diffusion, which is the best one-pass answer so far.
-
-        Its first layer also sees the coarse picture, which has no say yet.
-        """
-        known = self.diffusion.unet.state_dict()
-        for name, weight in self.refiner.state_dict().items():
-            if name not in known:
-                continue
-            if weight.shape == known[name].shape:
-                weight.copy_(known[name])
-            elif weight.ndim == 4 and name.startswith("stem."):
-                weight.zero_()
-                weight[:, :known[name].shape[1]].copy_(known[name])
-            elif name.startswith("out."):  # a learned variance is no part of the picture
-                weight.copy_(known[name][:len(weight)])
-        self.progress.refines.fill_(True)
 
     def _play(self, batch: Batch, update: Update, noise: torch.Generator) -> dict[str, Tensor]:
         """Do a step of both players."""
@@ -183,8 +171,7 @@ class Hybrid(Family):
         if batch.only != "discriminator":
             losses["loss/generator"] = loss = GAME.generator(self.judged(shown, k - 1, of_fake))
             if coarse is not None and self.config.keep_coarse and not self.shape.is_points:
-                losses["coarse"] = F.mse_loss(
-                    _coarsened(fake), _coarsened(coarse.picture.detach()))
+                losses["coarse"] = F.mse_loss(_coarsened(fake), _coarsened(coarse.picture.detach()))
                 loss = loss + self.config.keep_coarse * losses["coarse"]
             if coarse is not None and coarse.full is not None:
                 losses["distillation"] = F.mse_loss(fake[known:], coarse.full)
@@ -253,6 +240,17 @@ class Hybrid(Family):
     def judged(self, images: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
         """Return D's logits (N,) of pictures that were handed over at rows t (N,)."""
         return self.discriminator(images, t, labels).flatten()
+
+    def judge(self, batch: Batch) -> dict[str, Tensor]:
+        """Tell what D makes of real pictures that it never saw, once the GAN learns."""
+        if not bool(self.progress.refines):
+            return {}
+        images = batch.images
+        t = torch.full((len(images),), self.config.handover - 1, device=images.device)
+        if self.config.mode == "truncated":
+            eps = torch.randn(images.shape, generator=still(images), device=images.device)
+            images = self.schedule.q_sample(images, t, eps)
+        return told(GAME, real=self.judged(images, t, batch.labels if self.classes else None))
 
     # --- both ---------------------------------------------------------------------------------
 
@@ -394,8 +392,8 @@ class Hybrid(Family):
 
     def entrance(self, space: str) -> Entrance:
         """Return how z enters the refiner."""
-        style = self.refiner.get_submodule("style")
-        return Entrance(first_weights(style), lambda z, _: style(z), ("z",))
+        enter = self.refiner.get_submodule("style")
+        return Entrance(first_weights(enter), lambda z, _: enter(z), ("z",))
 
 
 def _coarsened(images: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ the discriminator judges.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,16 @@ from torch import Tensor, nn
 from hybridstudio.config import RunConfig, StyleganConfig
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment
-from hybridstudio.families.adversarial import LOSSES, r1, told
-from hybridstudio.families.contract import Batch, DrawPlan, Entrance, Family, Update, first_weights
+from hybridstudio.families.adversarial import HELD_OUT, LOSSES, r1, told
+from hybridstudio.families.contract import (
+    Batch,
+    DrawPlan,
+    Entrance,
+    Family,
+    Update,
+    first_weights,
+    still,
+)
 from hybridstudio.nets.augment import AdaController, Augment
 from hybridstudio.nets.stylegan import (
     Discriminator,
@@ -70,6 +79,8 @@ class StyleGAN(Family):
     drawn = ("generator",)
     kept: tuple[str, ...] = ("path",)
     adversaries = ("discriminator",)
+    judges: ClassVar[bool] = True
+    judged_on: ClassVar[int] = HELD_OUT
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
@@ -184,6 +195,11 @@ class StyleGAN(Family):
             return images
         p = self.ada.p if self.config.augment == "adaptive" else 1.0
         return self.augment(images, p, noise)
+
+    def judge(self, batch: Batch) -> dict[str, Tensor]:
+        """Tell what D makes of real pictures that it never saw, shown as the others are."""
+        seen = self._seen(batch.images, still(batch.images))
+        return told(GAME, real=self.discriminator(seen, batch.labels if self.classes else None))
 
     # --- drawing ------------------------------------------------------------------------------
 
