@@ -31,7 +31,7 @@ from hybridstudio.messages import Done, Event, Preview, Progress, Request, Start
 State = Literal["idle", "starting", "running", "paused", "stopping"]
 Engine = Callable[[Any], Iterator[Any]]  # a request in, events out
 
-EVERY = 40  # ms between looks into the box, where the lane is not told otherwise
+EVERY = 66  # ms between looks into the box, where the lane is not told otherwise
 SOON = 16  # ms until the next look where one was not enough
 AT_ONCE = 0.008  # seconds that one look may take, so that a frame of the screen is not missed
 ROOM = 256  # events in a box; a thread that is faster waits

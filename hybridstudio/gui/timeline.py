@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from hybridstudio.gui import theme
 from hybridstudio.gui.buttons import flat
+from hybridstudio.gui.quietline import QuietLine
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Frame
 
@@ -51,10 +52,8 @@ class Timeline(QWidget):
         self.curve.dragged.connect(self.slider.setValue)
         self.readout = theme.say(QLabel(" "), "number")
         self.readout.setAccessibleName("Where this is")
-        self.readout.setMinimumWidth(1)  # it may be cut where the window is very narrow
         self.pointed = theme.say(QLabel(" "), "muted")
         self.pointed.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.pointed.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.back = flat("step-back", "One step back (←)", lambda: self.step(-1))
         self.play = flat("play", "Play (Space)", self.toggle)
         self.forward = flat("step-forward", "One step on (→)", lambda: self.step(1))
@@ -80,9 +79,7 @@ class Timeline(QWidget):
             buttons.addWidget(button)
         words = QHBoxLayout()
         words.setContentsMargins(GRID // 2, 0, _HANDLE // 2, 0)
-        words.setSpacing(2 * GRID)
-        words.addWidget(self.readout)
-        words.addWidget(self.pointed, 1)
+        words.addWidget(QuietLine(self.readout, self.pointed, 2 * GRID))
         grid = QGridLayout(self)
         grid.setContentsMargins(GRID, GRID // 2, GRID, GRID // 2)
         grid.setHorizontalSpacing(GRID)
