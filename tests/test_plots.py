@@ -187,6 +187,18 @@ def test_a_grid_is_painted_opaque_and_as_faint_as_before(plot):
         assert low < pen.color().red() <= high
 
 
+def test_a_curve_is_seen_where_it_lies_on_the_grid(plot):
+    steps = np.arange(10, 2010, 10)
+    plot.set_series("loss", steps, steps, np.full(200, 0.1))  # a line of the grid is there
+    plot.set_series("other", steps, steps, np.geomspace(0.01, 1.0, 200))
+    plot.refresh()
+    image = plot.grab().toImage()
+    colour = QColor(plot._curves["loss"].smooth.opts["pen"].color())
+    longest = max(sum(image.pixelColor(x, y) == colour for x in range(image.width()))
+                  for y in range(image.height()))
+    assert longest > 0.8 * plot._plot.vb.width()
+
+
 def test_many_new_numbers_are_drawn_once(plot, monkeypatch, qtbot):
     qtbot.waitUntil(lambda: not plot._later.isActive())
     drawn = []

@@ -14,6 +14,7 @@ from hybridstudio.telling import duration, number
 
 # Distances of ticks on a clock, in seconds.
 _CLOCK = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200)
+BEHIND = -200.0  # the z of what lies behind a plot's curves, which are at -100
 _ROOM = 90  # pixels a tick's number needs along the bottom
 _LINE = 24  # and along the side
 
@@ -27,6 +28,10 @@ class Axis(pg.AxisItem):
         self._placed: tuple[Any, ...] | None = None
         self.spell: Callable[[float], str] = number
         self.unit = ""
+
+    def setZValue(self, _z: float) -> None:
+        """Stay behind the curves, whatever a plot says: an opaque grid would hide them."""
+        super().setZValue(BEHIND)
 
     def show_steps(self) -> None:
         """Count training steps."""
