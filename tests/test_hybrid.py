@@ -17,8 +17,9 @@ from hybridstudio.config import RunConfig
 from hybridstudio.diffusion.schedule import Schedule
 from hybridstudio.engine.learner import Learner
 from hybridstudio.errors import ConfigError
-from hybridstudio.families.coarse import noised
+from hybridstudio.families.coarse import drawn_in_full, noised
 from hybridstudio.families.hybrid import Hybrid
+from hybridstudio.families.lessons import lessons
 from hybridstudio.messages import Done, Draw, Resume, Train
 
 V = {**SMALL["hybrid"]["diffusion"], "predict": "v"}
@@ -86,7 +87,7 @@ class TestStages:
         noise = torch.Generator().manual_seed(0)
         for weight in family.diffusion.unet.parameters():  # its last layer begins at zero
             torch.nn.init.normal_(weight, 0.0, 0.1, generator=noise)
-        coarse = family._coarse(a_batch().images, None, 3, noise)
+        coarse, _ = lessons(family.config, family.diffusion, None, a_batch(), None, 25, noise)
         gradients = torch.autograd.grad(coarse.x_k.sum(), family.diffusion.unet.parameters(),
                                         allow_unused=True)
         assert any(g is not None and g.abs().sum() > 0 for g in gradients)
@@ -122,7 +123,23 @@ class TestStages:
         assert ("reconstruction" in told) == (share < 1.0)
         assert {"loss/generator", "loss/discriminator", "p/real", "p/fake", "r1"} <= set(told)
 
-    def test_coarse_pictures_of_real_ones_stay_near_them(self) -> None:
+    def test_what_is_pulled_to_is_drawn_from_where_the_config_says(self) -> None:
+        for begins in ("noise", "handover"):
+            one = learner(distil_from=begins, rolled_out=0.5, coarse_sampler="ancestral", pool=16)
+            family = one.family
+            assert isinstance(family, Hybrid)
+            noise = torch.Generator().manual_seed(0)
+            for weight in family.diffusion.unet.parameters():
+                torch.nn.init.normal_(weight, 0.0, 0.1, generator=noise)
+            coarse, known = lessons(family.config, family.diffusion.eval(), family.pool, a_batch(),
+                                    None, 25, noise)
+            assert coarse.full is not None
+            assert (known, len(coarse.full)) == ((6, 6) if begins == "noise" else (0, 12))
+            ends = drawn_in_full(family.diffusion, coarse.x_k[known:], None, 10, 24)
+            assert torch.allclose(coarse.full, ends, atol=1e-5) == (begins == "handover")
+
+    @pytest.mark.parametrize("strays", [False, True])
+    def test_coarse_pictures_of_real_ones_stay_near_them(self, strays: bool) -> None:
         schedule = Schedule.named("linear", 50)
         images = a_batch().images
 
@@ -134,8 +151,11 @@ class TestStages:
         assert isinstance(family, Hybrid)
         family.diffusion.unet = Knowing()
         noise = torch.Generator().manual_seed(0)
-        coarse = noised(family.diffusion, images, None, 10, 3, noise)
+        coarse = noised(family.diffusion, images, None, 10, 3, noise, strays=strays)
         torch.testing.assert_close(coarse.picture, images, atol=1e-4, rtol=1e-4)
+        alpha_bar = float(schedule.alphas_cumprod[9])
+        noisy = (coarse.x_k - alpha_bar**0.5 * images) / (1.0 - alpha_bar) ** 0.5
+        assert float(noisy.std()) == pytest.approx(1.0, abs=0.1)  # as q(x_k | x_0) has it
         assert set(coarse.k.tolist()) == {10}
 
     def test_drawn_coarse_pictures_are_used_a_few_times_and_replaced(self) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from hybridstudio.config import Shape
 from hybridstudio.diffusion.inpainting import Known, begun, repaint
 from hybridstudio.diffusion.inversion import ROUNDS, highest
+from hybridstudio.diffusion.noise import streams
 from hybridstudio.diffusion.samplers import (
     CLEAN,
     SAMPLERS,
@@ -23,6 +24,7 @@ from hybridstudio.diffusion.samplers import (
     ddim_invert,
     levels_of,
     nfe_steps,
+    posterior_step,
     sampler_for,
     timesteps_for,
 )
@@ -67,32 +69,34 @@ class Coarse(NamedTuple):
 
 
 def noised(diffusion: DDPM, real: Tensor, labels: Tensor | None, k: int, steps: int,
-           noise: torch.Generator, *, learns: bool = False) -> Coarse:
+           noise: torch.Generator, *, learns: bool = False, strays: bool = False) -> Coarse:
     """Hand over real pictures: noised to where the last of the coarse steps begins, which is taken.
 
-    `learns` lets gradients through that step.
+    `learns` lets gradients through that step; where it `strays` it is an ancestral one.
     """
     row = (rows_down_to(k, steps, len(diffusion.schedule) - 1) or [k - 1])[-1]
     eps = torch.randn(real.shape, generator=noise, device=real.device)
     t = torch.full((len(real),), row, device=real.device)
     x = diffusion.schedule.q_sample(real, t, eps)
-    return _last_step(diffusion, x, labels, row, k, learns)
+    return _last_step(diffusion, x, labels, row, k, learns, noise if strays else None)
 
 
 def drawn(diffusion: DDPM, shape: Shape, labels: Tensor | None, count: int, k: int, steps: int,
-          noise: torch.Generator, *, learns: bool = False, full_nfe: int = 0) -> Coarse:
-    """Hand over what the coarse steps of DDIM make of pure noise.
+          noise: torch.Generator, *, learns: bool = False, full_nfe: int = 0,
+          strays: bool = False) -> Coarse:
+    """Hand over what DDIM's coarse steps make of pure noise; ancestral ones, where it `strays`.
 
     `learns` lets gradients through the last of them. With `full_nfe` the whole diffusion draws from
     the same noise too, in so many evaluations.
     """
+    fresh = noise if strays else None
     *rows, last = rows_down_to(k, steps, len(diffusion.schedule) - 1) or [k - 1]
     x = torch.randn((count, *shape), generator=noise, device=noise.device)
     full = drawn_in_full(diffusion, x, labels, full_nfe) if full_nfe else None
     with torch.no_grad():
         for row, then in pairwise([*rows, last]):
-            x, _ = _stepped(diffusion, x, row, then, labels)
-    return _last_step(diffusion, x, labels, last, k, learns)._replace(full=full)
+            x, _ = _stepped(diffusion, x, row, then, labels, fresh)
+    return _last_step(diffusion, x, labels, last, k, learns, fresh)._replace(full=full)
 
 
 @torch.no_grad()
@@ -127,9 +131,9 @@ def drawn_in_full(diffusion: DDPM, x: Tensor, labels: Tensor | None, nfe: int,
 
 
 def _last_step(diffusion: DDPM, x: Tensor, labels: Tensor | None, row: int, k: int,
-               learns: bool) -> Coarse:
+               learns: bool, fresh: torch.Generator | None) -> Coarse:
     with torch.set_grad_enabled(learns):
-        x_k, picture = _stepped(diffusion, x, row, k - 1, labels)
+        x_k, picture = _stepped(diffusion, x, row, k - 1, labels, fresh)
     return Coarse(x_k, picture, torch.full((len(x),), k, device=x.device), labels)
 
 
@@ -193,12 +197,19 @@ class Pool(nn.Module):
                       self.labels[places] if labelled else None, self.full[places])
 
 
-def _stepped(diffusion: DDPM, x: Tensor, row: int, then: int,
-             labels: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Take one step of DDIM between two rows; return where it leads and its x̂_0."""
+def _stepped(diffusion: DDPM, x: Tensor, row: int, then: int, labels: Tensor | None,
+             fresh: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Take one step between two rows, DDIM's or with `fresh` noise an ancestral one.
+
+    Returns where it leads and its x̂_0.
+    """
     t = torch.full((len(x),), row, device=x.device)
     made = diffusion.predictor(labels, 1.0)(x, t)
     x0 = diffusion.clipped(made.x0)
+    if fresh is not None:
+        now, after, *_ = levels_of(diffusion.schedule, [row, then])
+        return posterior_step(x, replace(made, x0=x0), now, after, streams(fresh, len(x)),
+                              diffusion.options(0.0)), x0
     return diffusion.schedule.q_sample(x0, torch.full_like(t, then), made.eps), x0
 
 

@@ -30,11 +30,8 @@ from hybridstudio.families.coarse import (
     Pool,
     Progress,
     begin_as,
-    drawn,
     finished,
-    joined,
     known_of,
-    noised,
     walked_down,
 )
 from hybridstudio.families.contract import (
@@ -49,12 +46,12 @@ from hybridstudio.families.contract import (
     still,
 )
 from hybridstudio.families.ddpm import DDPM, Emphasis
+from hybridstudio.families.lessons import FULL_NFE, lessons
 from hybridstudio.nets.ddgan import Discriminator
 from hybridstudio.nets.mlp import PointNet
 from hybridstudio.nets.unet import UNet
 
 GAME = LOSSES["bce"]
-FULL_NFE = 20  # evaluations in which the whole diffusion draws what a refined picture should be
 COARSENESS = 4  # the side of the squares over which refined and coarse pictures are compared
 
 Shown = tuple[Tensor, Tensor, Tensor | None]  # what D is shown: pictures, rows t, labels
@@ -147,11 +144,10 @@ class Hybrid(Family):
     def _play(self, batch: Batch, update: Update, noise: torch.Generator) -> dict[str, Tensor]:
         """Do a step of both players."""
         real, labels = batch.images, batch.labels if self.classes else None
-        known = len(real) - round(len(real) * self.config.rolled_out)
+        known = 0  # how many of the coarse pictures, the first, are of real ones
         seen = real  # what D compares: finished pictures, or x_k where the GAN goes first
         coarse: Coarse | None = None
         if self.config.mode == "truncated":
-            known = 0
             k = torch.full((len(real),), self._handover(noise), device=real.device)
             eps = torch.randn(real.shape, generator=noise, device=real.device)
             fake, of_fake = self.first(eps, labels, noise), labels
@@ -160,7 +156,9 @@ class Hybrid(Family):
             seen, shown = (self.schedule.q_sample(images, k - 1, own)
                            for images, own in zip((real, fake), fresh, strict=True))
         else:
-            coarse = self._coarse(real, labels, known, noise)
+            self.diffusion.eval()  # as it draws: without dropout
+            coarse, known = lessons(self.config, self.diffusion, self.pool, batch, labels,
+                                    self._handover(noise), noise)
             k, of_fake = coarse.k, coarse.labels
             fake = shown = self.refined(coarse.x_k, coarse.picture, k - 1, of_fake, noise)
 
@@ -182,39 +180,6 @@ class Hybrid(Family):
             update(("refiner", "diffusion.unet") if self.config.mode == "joint" else "refiner",
                    loss)
         return {name: value.detach() for name, value in losses.items()}
-
-    def _coarse(self, real: Tensor, labels: Tensor | None, known: int,
-                noise: torch.Generator) -> Coarse:
-        """Return coarse pictures, the first `known` of them from real ones, the others drawn."""
-        self.diffusion.eval()  # as it draws: without dropout
-        k, steps = self._handover(noise), self.config.coarse_steps
-        is_joint = self.config.mode == "joint"
-        distils = self.config.distil > 0.0 and self.pool is not None and not is_joint
-
-        def fresh(count: int) -> Coarse:
-            asked = None
-            if labels is not None:  # classes as often as the data have them
-                asked = labels[torch.randint(len(labels), (count,), generator=noise,
-                                             device=noise.device)]
-            return drawn(self.diffusion, self.shape, asked, count, k, steps, noise,
-                         learns=is_joint, full_nfe=FULL_NFE if distils else 0)
-
-        of_drawn: Coarse | None = None
-        if (rest := len(real) - known) and (self.pool is None or is_joint):
-            of_drawn = fresh(rest)
-        elif rest and self.pool is not None:
-            # It fills over some hundred steps: at once it would hold everything else up.
-            is_empty = int(self.pool.count) == 0
-            wanted = rest if is_empty else max(1, rest // self.config.uses)
-            self.pool.put(fresh(min(wanted, self.config.pool)))
-            of_drawn = self.pool.picked(rest, noise, labelled=labels is not None)
-            if not distils:
-                of_drawn = of_drawn._replace(full=None)
-        if not known and of_drawn is not None:
-            return of_drawn
-        of_real = noised(self.diffusion, real[:known], None if labels is None else labels[:known],
-                         k, steps, noise, learns=is_joint)
-        return of_real if of_drawn is None else joined(of_real, of_drawn)
 
     def _handover(self, noise: torch.Generator) -> int:
         """Return the level k of this step, which strays where the config says so."""

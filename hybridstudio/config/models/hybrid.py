@@ -55,6 +55,9 @@ class HybridConfig(ModelSection):
     coarse_steps: int = field(
         3, "Network evaluations of the diffusion in each picture.", unit="evaluations", ge=1,
         le=1000)
+    coarse_sampler: Literal["ddim", "ancestral"] = field(
+        "ddim", "How the coarse pictures that the GAN learns from are drawn: always the same from "
+        "the same noise, or with fresh noise in each step.")
     rolled_out: float = field(
         1.0, "Share of the training's coarse pictures that are really drawn; the rest are real "
         "pictures, noised to k.", ge=0.0, le=1.0)
@@ -67,6 +70,9 @@ class HybridConfig(ModelSection):
     distil: float = field(
         10.0, "Pull of a refined picture towards what the whole diffusion draws from the same "
         "noise, while the diffusion is frozen; 0 does not ask it.", ge=0.0, le=1000.0)
+    distil_from: Literal["noise", "handover"] = field(
+        "noise", "Where the whole diffusion begins to draw what a refined picture is pulled to: at "
+        "the first noise, past what the coarse steps did wrong, or at x_k: easier to learn.")
     latent: int = field(64, "Numbers in the refiner's own noise z; 0 makes it deterministic.",
                         ge=0, le=1024)
     keep_coarse: float = field(
