@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QMenu, QToolButton
 from hybridstudio import pictures
 from hybridstudio.gui import theme
 from hybridstudio.gui.askfile import ask_file
-from hybridstudio.gui.writing import Writer
+from hybridstudio.gui.writing import Work, Writer
 from hybridstudio.messages import Images
 
 # What is offered: words in the menu, ending, what the dialog calls it.
@@ -43,6 +43,7 @@ class SheetExport(QToolButton):
         super().__init__()
         self._material = material
         self._writer: Writer | None = None
+        self._next: tuple[Path, Work] | None = None  # what is written after it
         self.setAccessibleName("Export")
         self.setToolTip("Export what is shown as a file")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -64,10 +65,10 @@ class SheetExport(QToolButton):
                  kinds=[f"{what} (*{ending})"], save_as=name)
 
     def write(self, path: Path, overwrite: bool = False) -> None:
-        """Write a file in a thread; its ending says what it becomes."""
-        if self._writer is not None:
-            self._writer.cancel()
-            self._writer.wait()
+        """Write a file in a thread; its ending says what it becomes.
+
+        One that is being written is given up for it.
+        """
         material = self._material()
         images, settings = material["images"], material["settings"]
         columns, ms = material["columns"], material.get("ms", 80)
@@ -84,20 +85,31 @@ class SheetExport(QToolButton):
                 pictures.write_animation(path, pages(images, check), ms, hold, overwrite,
                                          settings)
 
+        self._next = (path, work)
+        if self._writer is None:
+            self._begin()
+        else:
+            self._writer.cancel()  # and _ended begins
+
+    def is_writing(self) -> bool:
+        """Return whether a file is being written."""
+        return self._writer is not None
+
+    def _begin(self) -> None:
+        assert self._next is not None
+        path, work = self._next
+        self._next = None
         self._writer = Writer(work, self)
         self._writer.written.connect(lambda: self.written.emit(path))
         self._writer.failed.connect(self.failed)
         self._writer.finished.connect(self._ended)
         self._writer.start()
 
-    def is_writing(self) -> bool:
-        """Return whether a file is being written."""
-        return self._writer is not None
-
     def _ended(self) -> None:
-        if self.sender() is self._writer:
-            self._writer = None
         self.sender().deleteLater()
+        self._writer = None
+        if self._next is not None:
+            self._begin()
 
 
 def pages(images: Images, check: Callable[[], None]) -> Iterator[pictures.Raster]:

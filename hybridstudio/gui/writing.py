@@ -10,6 +10,7 @@ from PySide6.QtCore import QCoreApplication, QObject, QThread, Signal
 from hybridstudio.errors import StudioError, translate
 
 Item = TypeVar("Item")
+Work = Callable[[Callable[[], None]], None]  # writes, and asks again and again whether to go on
 
 
 class Cancelled(Exception):
@@ -26,7 +27,7 @@ class Writer(QThread):
     written = Signal()
     failed = Signal(object)
 
-    def __init__(self, work: Callable[[Callable[[], None]], None], parent: QObject) -> None:
+    def __init__(self, work: Work, parent: QObject) -> None:
         super().__init__(parent)
         self.setObjectName("Writer")
         self._work = work
