@@ -147,9 +147,9 @@ class DDPM(Family):
              emphasis: Emphasis) -> Tensor:
         """Return what guidance adds to the target (N, C, H, W), given what the network answers.
 
-        Tang 2025 (Diffusion models without classifier-free guidance), equation 9, whose w is
-        1 - 1/w of ours: an answer c that is the mean plus (1 - 1/w) (c - c_any) is the mean plus
-        (w - 1) (mean - c_any), which Ho & Salimans 2022 draw with.
+        Tang 2025 (Diffusion models without classifier-free guidance). An answer c that is the mean
+        plus (1 - 1/w) (c - c_any) is the mean plus (w - 1) (mean - c_any), with which Ho & Salimans
+        2022 draw.
         """
         free, _ = self._split(self.unet(x_t, t, torch.full_like(labels, self.classes)).float())
         is_led = (labels != self.classes) & (t >= emphasis.k - 1)

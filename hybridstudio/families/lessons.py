@@ -39,23 +39,24 @@ def lessons(config: HybridConfig, diffusion: DDPM, pool: Pool | None, batch: Bat
                      learns=is_joint, full_nfe=FULL_NFE if distils and not from_x_k else 0,
                      strays=strays)
 
-    def mixed(many: int) -> Coarse:
-        known = many - round(many * config.rolled_out)
-        both = of_noise(many - known) if not known else of_real(known)
-        if 0 < known < many:
-            both = joined(both, of_noise(many - known))
-        nfe = max(4, round(FULL_NFE * k / len(diffusion.schedule)))
-        return both._replace(full=drawn_in_full(diffusion, both.x_k, both.labels, nfe, k - 1))
-
-    known = 0 if from_x_k else count - round(count * config.rolled_out)
-    rest = count - known
-    if pool is None or is_joint or not rest:
+    def of_both(known: int, rest: int) -> Coarse:
         if not rest:
-            return of_real(known), known
-        return (joined(of_real(known), of_noise(rest)) if known else of_noise(rest)), known
+            return of_real(known)
+        return joined(of_real(known), of_noise(rest)) if known else of_noise(rest)
+
+    def from_there(many: int) -> Coarse:
+        rest = round(many * config.rolled_out)
+        begun = of_both(many - rest, rest)
+        nfe = max(4, round(FULL_NFE * k / len(diffusion.schedule)))
+        return begun._replace(full=drawn_in_full(diffusion, begun.x_k, begun.labels, nfe, k - 1))
+
+    rest = count if from_x_k else round(count * config.rolled_out)
+    known = count - rest
+    if pool is None or is_joint or not rest:
+        return of_both(known, rest), known
     # It fills over some hundred steps: at once it would hold everything else up.
     wanted = rest if int(pool.count) == 0 else max(1, rest // config.uses)
-    pool.put((mixed if from_x_k else of_noise)(min(wanted, config.pool)))
+    pool.put((from_there if from_x_k else of_noise)(min(wanted, config.pool)))
     taken = pool.picked(rest, noise, labelled=labels is not None)
     if not distils:
         taken = taken._replace(full=None)
