@@ -69,6 +69,19 @@ class Patient(NamedTuple):
         values = self.values(name)
         return values[-count:] if len(values) >= max(count, EARLY) else np.empty(0)
 
+    def drawn(self, name: str) -> Floats:
+        """Return the finite values of a curve of drawn pictures, from where these say something."""
+        curve = self.curves.get(name)
+        if curve is None:
+            return np.empty(0)
+        values = np.asarray(curve.values, dtype=np.float64)[np.asarray(curve.steps) > self.begins]
+        return values[np.isfinite(values)]
+
+    @property
+    def begins(self) -> float:
+        """The step after which what is drawn says something of the training."""
+        return self.config.model.draws_after * self.config.train.steps
+
     @property
     def step(self) -> int:
         """The newest step that anything was recorded at."""
@@ -109,13 +122,13 @@ def not_finite(patient: Patient) -> Iterator[Finding]:
 
 def collapsed(patient: Patient) -> Iterator[Finding]:
     """Pictures of many noises that are nearly one picture, or all of one class."""
-    spread = patient.values("sample/spread")
+    spread = patient.drawn("sample/spread")
     if _is_begun(patient) and len(spread) >= 2 and (spread[-2:] < 0.25).all():
         yield _of("The pictures are nearly all the same: mode collapse",
                   f"two of them lie {100 * spread[-1]:.0f} % as far apart as two real ones",
                   _against_collapse(patient.config))
         return
-    entropy, classes = patient.values("score/class_entropy"), len(patient.config.data.classes)
+    entropy, classes = patient.drawn("score/class_entropy"), len(patient.config.data.classes)
     if classes > 1 and _is_begun(patient) and len(entropy) >= 2:
         share = entropy[-2:] / np.log(classes)
         if (share < 0.6).all():
@@ -123,7 +136,7 @@ def collapsed(patient: Patient) -> Iterator[Finding]:
                       f"the classes of what it draws have {100 * share[-1]:.0f} % of the entropy "
                       "that an even mixture has", _against_collapse(patient.config))
             return
-    modes = patient.values("score/modes")
+    modes = patient.drawn("score/modes")
     if len(modes) >= 3 and modes[-1] < 0.7 * modes.max():
         yield _of("Modes that it had are being forgotten",
                   f"{modes.max():.0f} were found before, {modes[-1]:.0f} now",
@@ -262,7 +275,8 @@ RULES: dict[str, Rule] = {
 
 
 def _is_begun(patient: Patient) -> bool:
-    return patient.step >= BEGINS * patient.config.train.steps or patient.step >= 500
+    step = patient.step - patient.begins
+    return step >= BEGINS * patient.config.train.steps or step >= 500
 
 
 def _against_collapse(config: RunConfig) -> str:

@@ -92,6 +92,14 @@ class TestCurves:
         assert "classes" in one.what
         assert one.fix
 
+    def test_what_a_hybrid_draws_before_its_gan_learns_says_nothing(self) -> None:
+        hybrid = presets.find("hybrid-mnist")
+        hybrid = with_values(hybrid, {"train.steps": 2000, "model.diffusion_more": 0.7})
+        early = {"sample/spread": rare(0.1, 0.1, 0.1, 0.1, 0.1, 0.9, 0.9)}
+        assert diagnosis.examine(hybrid, early) == ()
+        late = {"sample/spread": rare(0.9, 0.9, 0.9, 0.9, 0.9, 0.1, 0.1)}
+        assert [one.name for one in diagnosis.examine(hybrid, late)] == ["mode-collapse"]
+
     def test_a_single_bad_point_is_noise(self) -> None:
         loss = curve((0, 1.0), (199, 0.1))
         loss.values[150] = 50.0

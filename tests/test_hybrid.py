@@ -46,7 +46,7 @@ class TestStages:
         start = weights(one)
         one.learn(a_batch(), 0.2)
         first = weights(one)
-        assert moved(start, first) == {"diffusion"}
+        assert moved(start, first) == {"diffusion", "refiner"}  # which follows it for previews
         averaged = {name: value.clone() for name, value in one.tensors()["ema"].items()}
         one.learn(a_batch(), 0.6)
         frozen = weights(one)
@@ -66,10 +66,20 @@ class TestStages:
         one = learner(diffusion_from="a run", diffusion_more=0.5)
         start = weights(one)
         one.learn(a_batch(), 0.2)
-        assert moved(start, weights(one)) == {"diffusion"}
+        assert moved(start, weights(one)) == {"diffusion", "refiner"}
         first = weights(one)
         one.learn(a_batch(), 0.6)
         assert {"refiner", "discriminator"} <= moved(first, weights(one))
+
+    def test_the_refiner_is_the_diffusions_copy_until_it_learns(self) -> None:
+        one = learner(diffusion_share=0.5)
+        family = one.family
+        assert isinstance(family, Hybrid)
+        known = {name: value.clone() for name, value in family.diffusion.unet.state_dict().items()}
+        one.learn(a_batch(), 0.0)
+        follows = family.refiner.state_dict()
+        assert all(torch.equal(follows[name], value) for name, value in known.items()
+                   if not name.startswith("stem."))
 
     def test_the_learning_rate_falls_over_each_stage_and_rises_for_the_next(self) -> None:
         model = {"mode": "separate", "diffusion_share": 0.5}

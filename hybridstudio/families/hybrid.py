@@ -52,6 +52,7 @@ from hybridstudio.nets.mlp import PointNet
 from hybridstudio.nets.unet import UNet
 
 GAME = LOSSES["bce"]
+FOLLOWS = 50  # steps after which the refiner is the diffusion's copy again, until it learns itself
 COARSENESS = 4  # the side of the squares over which refined and coarse pictures are compared
 
 Shown = tuple[Tensor, Tensor, Tensor | None]  # what D is shown: pictures, rows t, labels
@@ -133,6 +134,8 @@ class Hybrid(Family):
         self, batch: Batch, update: Update, noise: torch.Generator
     ) -> dict[str, Tensor]:
         self.diffusion.train(self.training)
+        if batch.step % FOLLOWS == 0 and not bool(self.progress.refines):
+            begin_as(self.refiner, self.diffusion.unet.state_dict())  # so that previews show digits
         emphasis = None
         if self.config.diffusion_from and not bool(self.progress.refines):
             emphasis = Emphasis(self.config.handover, guidance=self.config.coarse_guidance)

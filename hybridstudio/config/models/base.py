@@ -81,6 +81,11 @@ class ModelSection(Section):
         return ONE_PASS
 
     @property
+    def draws_after(self) -> float:
+        """The share of a training before which what is drawn says little of it."""
+        return 0.0
+
+    @property
     def noising(self) -> tuple[str, int]:
         """Return the schedule's name and T under which data are shown being noised."""
         return "linear", 1000

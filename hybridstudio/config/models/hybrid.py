@@ -105,6 +105,11 @@ class HybridConfig(ModelSection):
         return self.diffusion_more if self.diffusion_from else self.diffusion_share
 
     @property
+    def draws_after(self) -> float:
+        """The GAN draws once it has begun to learn."""
+        return 0.0 if self.mode == "pretrained" else self.diffusion_time
+
+    @property
     def players(self) -> tuple[str, ...]:
         """Both players, or the bridge where two finished models are joined."""
         return ("bridge",) if self.mode == "pretrained" else self.networks
