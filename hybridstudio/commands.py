@@ -230,13 +230,17 @@ def repeated(record: Mapping[str, Any]) -> Score:
 
 
 def portable(record: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return a run's record as it ships with the model `name`: without a path of this machine."""
+    """Return a run's record as it ships with the model `name`: without a path of this machine.
+
+    One of a shipped model's own, which says so beside a user's runs, says it no longer.
+    """
     asked = dataclasses.replace(repeated(record), source=Path(name), data_root=None,
                                 step=record.get("step"))
     kind, _, path = (asked.features or "").partition(":")
     if path:
         asked = dataclasses.replace(asked, features=f"{kind}:{Path(path).name}")
-    return {**record, "request": as_fields(asked), "source": name, "command": as_command(asked)}
+    kept = {key: value for key, value in record.items() if key != "model"}
+    return {**kept, "request": as_fields(asked), "source": name, "command": as_command(asked)}
 
 
 def _device(device: str) -> list[str]:
