@@ -23,6 +23,7 @@ from hybridstudio.families.contract import Start
 from hybridstudio.messages import Branch, Draw, Notice
 
 KEPT_BYTES = 128 << 20  # of frames kept to branch from; older drawings are drawn again
+AT_ONCE = 16  # frames for which there is room in one block of memory
 MOST_KEPT = 64  # pictures: of larger drawings nothing is kept
 
 Rows = list[torch.Generator]
@@ -68,6 +69,43 @@ class Kept(NamedTuple):
     def rows(self) -> Rows:
         """Return the streams of noise as they were here."""
         return [_restored(state) for state in self.states]
+
+
+class Shelf:
+    """Copies of a drawing's tensors in few large blocks.
+
+    Kept one by one, where the drawing made them, they break up the memory that its next steps would
+    use again: 64 pictures took 7 % longer to draw.
+    """
+
+    def __init__(self) -> None:
+        self._block = torch.empty(0)
+        self._used = 0
+
+    def put(self, moment: Moment) -> Moment:
+        """Return a moment whose pictures lie here."""
+        x_t, x0, eps = moment.x_t, moment.x0, moment.eps
+        wanted = sum(part.numel() for part in (x_t, x0, eps) if part is not None)
+        if self._used + wanted > len(self._block):
+            self._block = torch.empty(AT_ONCE * wanted, dtype=x_t.dtype, device=x_t.device)
+            self._used = 0
+        return replace(moment, x_t=self._copied(x_t),
+                       x0=None if x0 is None else self._copied(x0),
+                       eps=None if eps is None else self._copied(eps))
+
+    def _copied(self, part: Tensor) -> Tensor:
+        if part.dtype != self._block.dtype or not _is_dense(part):
+            return part
+        # Laid out as it was: a network that goes on from it computes in the same order.
+        copy = self._block.as_strided(part.shape, part.stride(), self._used)
+        self._used += part.numel()
+        return copy.copy_(part)
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    reach = sum((size - 1) * stride for size, stride in zip(
+        tensor.shape, tensor.stride(), strict=True))
+    return tensor.numel() == reach + 1
 
 
 @dataclass
@@ -159,12 +197,13 @@ def walked(
     else:
         moments = draw(plan, rows)
 
-    room = KEPT_BYTES - trail.size()
+    room, shelf = KEPT_BYTES - trail.size(), Shelf()
 
     def told(moment: Moment) -> Moment:
         nonlocal keeps, room
         if keeps:
-            trail.frames.append(Kept(moment, way, tuple(row.get_state() for row in rows)))
+            states = tuple(row.get_state() for row in rows)
+            trail.frames.append(Kept(shelf.put(moment), way, states))
             room -= trail.frames[-1].size()
             if room < 0:  # of large pictures nothing is kept
                 keeps = False

@@ -19,7 +19,7 @@ from hybridstudio.messages import Frame
 from hybridstudio.runs import Run
 
 LACKS_AFTER = 200  # ms after scrubbing came to rest where a frame was let go
-RESTS = 150  # times as long as painting takes until the next frame that comes in is painted
+RESTS = 200  # times as long as painting takes until the next frame that comes in is painted
 
 
 class FilmStage(QWidget):
