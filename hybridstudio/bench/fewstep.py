@@ -14,7 +14,8 @@ from hybridstudio.messages import Done, Draw, Score
 COUNT = 5000
 RUNS = "ddpm-mnist,ddgan-mnist,hybrid-mnist"
 EVALUATIONS = {  # of the samplers worth drawing with few or many evaluations
-    "ddim": (4, 8, 20, 50), "dpm++2m": (8, 12, 20, 50), "unipc": (8, 12, 20), "ancestral": (1000,)}
+    "ddim": (4, 8, 20, 50), "dpm++2m": (8, 12, 20, 50), "unipc": (8, 12, 20),
+    "ancestral": (100, 1000)}
 FINISHED = (4, 6, 8)  # evaluations of a hybrid, the last of which finishes the picture
 TIMED = 16  # pictures whose time is taken where drawing all would take hours
 SLOW = 200  # evaluations from which the time is taken apart from the scores
