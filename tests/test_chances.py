@@ -74,11 +74,11 @@ class TestModelsWithZ:
 
     def test_the_hybrid_chooses_where_it_hands_over_and_not_before(self):
         run = paths.checkpoints() / "hybrid-mnist"
-        before, there = asked(run, 1), asked(run, 3)
+        before, there = asked(run, 1), asked(run, 7)
         assert before.spread == 0
         assert there.spread > 0.003
         assert there.beside.shape == (1, 28, 28, 1)
-        np.testing.assert_array_equal(there.x_t, frames(run)[3].x_t)
+        np.testing.assert_array_equal(there.x_t, frames(run)[7].x_t)
 
 
 class TestModelsOfTheMean:
@@ -123,11 +123,11 @@ class TestRefused:
 class TestCommandLine:
     def test_a_sheet_of_what_was_seen(self, tmp_path, capsys):
         out = tmp_path / "seen.png"
-        words = ["denoise", "hybrid-mnist", "--chances", "9", "--at", "3", "--out", str(out),
+        words = ["denoise", "hybrid-mnist", "--chances", "9", "--at", "7", "--out", str(out),
                  "--json"]
         assert cli.main(words) == 0
         told = json.loads(capsys.readouterr().out.splitlines()[-1])
-        assert (told["count"], told["at"], told["t"]) == (9, 3, 500)
+        assert (told["count"], told["at"], told["t"]) == (9, 7, 500)
         assert told["spread"] > 0
         with Image.open(out) as image:
             image.load()

@@ -158,7 +158,7 @@ def test_a_picture_is_held_fast_once_it_is_looked_at(panel, qtbot):
     qtbot.waitUntil(lambda: bool(panel.asked))
     (request,) = panel.asked
     assert isinstance(request, Chances)
-    assert (request.at, request.count, request.draw.count) == (3, 16, 1)
+    assert (request.at, request.count, request.draw.count) == (7, 16, 1)
     panel.on_event(Started("Asking"))
     panel.on_event(seen())
     panel.on_event(Done("finished"))
@@ -207,7 +207,7 @@ def test_one_pass_has_nothing_to_hold_fast(panel, qtbot, name):
 def test_the_command_that_does_the_same(panel):
     in_pictures(panel)
     panel.copy_command()
-    assert "--chances 16 --at 3" in QGuiApplication.clipboard().text()
+    assert "--chances 16 --at 7" in QGuiApplication.clipboard().text()
 
 
 def test_without_a_run_it_says_what_to_do(panel):
