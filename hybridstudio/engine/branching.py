@@ -87,7 +87,9 @@ class Shelf:
         x_t, x0, eps = moment.x_t, moment.x0, moment.eps
         wanted = sum(part.numel() for part in (x_t, x0, eps) if part is not None)
         if self._used + wanted > len(self._block):
-            self._block = torch.empty(AT_ONCE * wanted, dtype=x_t.dtype, device=x_t.device)
+            most = KEPT_BYTES // x_t.element_size()  # more than that would not be kept
+            self._block = torch.empty(max(wanted, min(AT_ONCE * wanted, most)), dtype=x_t.dtype,
+                                      device=x_t.device)
             self._used = 0
         return replace(moment, x_t=self._copied(x_t),
                        x0=None if x0 is None else self._copied(x0),

@@ -89,15 +89,9 @@ class DDPM(Family):
         emphasis: Emphasis | None = None,
     ) -> dict[str, Tensor]:
         """Do one step of L_simple, or of L_hybrid where the variance is learned."""
-        x0 = batch.images
-        t = self._timesteps(len(x0), noise, emphasis)
-        eps = torch.randn(x0.shape, generator=noise, device=x0.device)
-        x_t = self.schedule.q_sample(x0, t, eps)
-        labels = self._hidden(batch.labels, noise)
-        output = self.unet(x_t, t, labels).float()
-        output, fraction = self._split(output)
-
-        target = self.schedule.target(self.config.predict, x0, t, eps)
+        x0, t = batch.images, self._timesteps(len(batch.images), noise, emphasis)
+        x_t, labels, target = self._asked(batch, t, noise)
+        output, fraction = self._split(self.unet(x_t, t, labels).float())
         if emphasis is not None and emphasis.guidance != 1.0 and labels is not None:
             target = target + self._led(x_t, t, labels, output.detach(), emphasis)
         errors = (output - target).square().flatten(1).mean(1)
@@ -115,14 +109,20 @@ class DDPM(Family):
 
     def judge(self, batch: Batch) -> dict[str, Tensor]:
         """Tell L_simple of pictures that were never seen, with the same t and noise each time."""
-        x0, noise = batch.images, still(batch.images)
-        t = self._timesteps(len(x0), noise, None)
-        eps = torch.randn(x0.shape, generator=noise, device=x0.device)
-        output, _ = self._split(self.unet(
-            self.schedule.q_sample(x0, t, eps), t, self._hidden(batch.labels, noise)).float())
-        target = self.schedule.target(self.config.predict, x0, t, eps)
+        noise = still(batch.images)
+        t = self._timesteps(len(batch.images), noise, None)
+        x_t, labels, target = self._asked(batch, t, noise)
+        output, _ = self._split(self.unet(x_t, t, labels).float())
         errors = (output - target).square().flatten(1).mean(1)
         return {"loss": (errors * self._weights(t)).mean()}
+
+    def _asked(self, batch: Batch, t: Tensor, noise: torch.Generator,
+               ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Noise pictures to rows t (N,): return x_t, the labels that are not hidden, the target."""
+        x0 = batch.images
+        eps = torch.randn(x0.shape, generator=noise, device=x0.device)
+        x_t, labels = self.schedule.q_sample(x0, t, eps), self._hidden(batch.labels, noise)
+        return x_t, labels, self.schedule.target(self.config.predict, x0, t, eps)
 
     def clipped(self, x0: Tensor) -> Tensor:
         """Keep predicted pictures in [-1, 1]; points may lie anywhere."""
