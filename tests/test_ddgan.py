@@ -10,9 +10,10 @@ from test_families import CPU, DATA, SMALL, a_batch, drawn, made, plan
 from torch import Tensor
 
 from hybridstudio import config
+from hybridstudio.diffusion.schedule import vp_schedule
 from hybridstudio.engine.learner import Learner
 from hybridstudio.errors import ConfigError
-from hybridstudio.families.ddgan import DDGAN, vp_schedule
+from hybridstudio.families.ddgan import DDGAN
 from hybridstudio.nets.ddgan import Discriminator, deviation
 
 TEACHER = {"family": "ddpm", "width": 16, "channel_mult": [1], "blocks": 1, "attention": [],
@@ -148,7 +149,10 @@ class TestNetworks:
     @pytest.mark.parametrize("changes", [
         {"patch": 2}, {"attention": [4]}, {"timesteps": 1}, {"timesteps": 8, "labels": True},
         {"x0_discriminator": True, "mapping_layers": 1}, {"reconstruction": 10.0},
-        {"teacher_from": "another", "teacher": TEACHER, "pool": 64}])
+        {"teacher_from": "another", "teacher": TEACHER, "pool": 64},
+        {"teacher_from": "another", "teacher": TEACHER, "distil_by": "moments"},
+        {"teacher_from": "another", "teacher": {**TEACHER, "labels": True, "variance": "learned"},
+         "distil_by": "moments", "labels": True}])
     def test_every_choice_learns_and_draws(self, changes: dict[str, Any]) -> None:
         one = learner(**changes)
         for _ in range(2):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from hybridstudio import onestep
-from hybridstudio.diffusion.schedule import Schedule
-from hybridstudio.families.ddgan import vp_schedule
+from hybridstudio.diffusion.schedule import Schedule, vp_schedule
 from hybridstudio.onestep import NODES, PRESETS, SPACING
 
 TWO = PRESETS["Two peaks"]

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 # Beginnings of the names that tell how learning goes, in the order in which they are shown.
 FIRST = ("score/", "test/", "loss", "reconstruction", "kl", "p/", "critic/",
-         "accuracy", "distillation", "vlb")
+         "accuracy", "distillation", "moments", "vlb")
 LAST = ("lr", "grad_norm/", "images_per_second", "memory")
 DETAILS = ("loss/band-", "kl/", "score/frechet/", *LAST)  # not told unless somebody asks
 ENDS = {"floor": "real pictures", "ceiling": "noise"}
@@ -66,6 +66,7 @@ def title_of(name: str) -> str:
         told = TITLES.get(of, of.replace("_", " "))
         return f"{told}: {ENDS.get(end, end)}" if end else told[:1].upper() + told[1:]
     words = {"p": "probability of being real", "kl": "KL", "lr": "learning rate", "vlb": "L_vlb",
+             "moments": "gap to the teacher",
              "images_per_second": "pictures a second"}
     told = words.get(head, head.replace("_", " "))
     rest = rest.replace("_", " ").replace("fake", "generated")

@@ -232,6 +232,21 @@ class Schedule:
         return [round(levels * i / count) - 1 for i in range(count, 0, -1)]
 
 
+def vp_schedule(timesteps: int, beta_min: float = 0.1, beta_max: float = 20.0,
+                signal: float = 1.0) -> Schedule:
+    """Return the variance-preserving diffusion, seen at T + 1 evenly spaced times.
+
+    Xiao 2021, appendix C: ᾱ(s) = exp(-½ s² (β_max - β_min) - s β_min) at s = t/T, so that few steps
+    span what many small ones do. Pictures scaled up by `signal` have the signal-to-noise ratio
+    ᾱ/(1 - ᾱ) times its square.
+    """
+    with torch.device("cpu"):  # also where networks are being made on another default device
+        s = torch.arange(timesteps + 1, dtype=torch.float64) / timesteps
+        alpha_bar = torch.exp(-0.5 * s.square() * (beta_max - beta_min) - s * beta_min)
+        alpha_bar = signal**2 * alpha_bar / (signal**2 * alpha_bar + 1.0 - alpha_bar)
+        return Schedule(1.0 - alpha_bar[1:] / alpha_bar[:-1])
+
+
 def respaced(schedule: Schedule, kept: Iterable[int]) -> Schedule:
     """Return a schedule of the kept steps only, with the same ᾱ there; its `network_t` names them.
 

@@ -20,7 +20,7 @@ from hybridstudio.config.models.ddgan import JUMP, RESAMPLED
 from hybridstudio.diffusion.inpainting import begun, repaint
 from hybridstudio.diffusion.noise import Randomness, normal, streams
 from hybridstudio.diffusion.samplers import Moment, Options, Prediction, levels_of
-from hybridstudio.diffusion.schedule import Schedule
+from hybridstudio.diffusion.schedule import vp_schedule
 from hybridstudio.families.adversarial import (
     HELD_OUT,
     LOSSES,
@@ -40,6 +40,7 @@ from hybridstudio.families.contract import (
     still,
 )
 from hybridstudio.families.ddpm import DDPM
+from hybridstudio.families.matching import Between, auxiliary_loss, carried, pull
 from hybridstudio.nets.ddgan import GROUP, Discriminator, Generator
 from hybridstudio.nets.mlp import PointNet
 from hybridstudio.nets.unet import UNet
@@ -48,21 +49,6 @@ VARIANCE = 0.5  # of points, about
 WAVES = 3  # octaves in which the networks for points see where they are
 GAME = LOSSES["bce"]  # the non-saturating one
 FULL_NFE = 20  # evaluations of a teacher from pure noise; fewer from less
-
-
-def vp_schedule(timesteps: int, beta_min: float = 0.1, beta_max: float = 20.0,
-                signal: float = 1.0) -> Schedule:
-    """Return the variance-preserving diffusion, seen at T + 1 evenly spaced times.
-
-    Xiao 2021, appendix C: ᾱ(s) = exp(-½ s² (β_max - β_min) - s β_min) at s = t/T, so that few steps
-    span what many small ones do. Pictures scaled up by `signal` have the signal-to-noise ratio
-    ᾱ/(1 - ᾱ) times its square.
-    """
-    with torch.device("cpu"):  # also where networks are being made on another default device
-        s = torch.arange(timesteps + 1, dtype=torch.float64) / timesteps
-        alpha_bar = torch.exp(-0.5 * s.square() * (beta_max - beta_min) - s * beta_min)
-        alpha_bar = signal**2 * alpha_bar / (signal**2 * alpha_bar + 1.0 - alpha_bar)
-        return Schedule(1.0 - alpha_bar[1:] / alpha_bar[:-1])
 
 
 class DDGAN(Family):
@@ -81,9 +67,14 @@ class DDGAN(Family):
                                     self.config.beta_max, self.config.signal)
         self.teacher: DDPM | None = None
         if self.config.teacher_from:
-            self.teacher = DDPM(config.model_copy(update={"model": self.config.teacher}))
-            self.pool = Pool(self.config.pool, self.shape)
-            self.kept = ("teacher", "pool")
+            theirs_too = config.model_copy(update={"model": self.config.teacher})
+            self.teacher = DDPM(theirs_too)
+            self.kept = ("teacher",)
+            if self.config.matches:
+                self.auxiliary = DDPM(theirs_too)
+            else:
+                self.pool = Pool(self.config.pool, self.shape)
+                self.kept += ("pool",)
             # The teacher's finer steps in which there is as much noise as in each of ours.
             theirs = self.teacher.schedule.alphas_cumprod
             self.rows = [int((theirs - mine).abs().argmin())
@@ -94,6 +85,8 @@ class DDGAN(Family):
         if self.config.x0_discriminator:
             self.x0_discriminator = self._judge(self.shape.channels)
             self.adversaries += ("x0_discriminator",)
+        if self.config.matches:
+            self.adversaries += ("auxiliary",)
         self.trained = ("generator", *self.adversaries)
 
     def _generator(self) -> nn.Module:
@@ -118,6 +111,8 @@ class DDGAN(Family):
         """Let the generator start as the teacher, which sees the likeliest picture at once."""
         if self.teacher is not None and isinstance(self.generator, UNet):
             begin_as(self.generator, self.teacher.unet.state_dict())
+        if self.teacher is not None and self.config.matches:
+            self.auxiliary.load_state_dict(self.teacher.state_dict())
 
     def _judge(self, channels: int) -> nn.Module:
         config = self.config
@@ -188,7 +183,7 @@ class DDGAN(Family):
         t = self._levels(len(x0), noise)
         before, x_t = self.pair(x0, t, noise)
         known, full = len(x0), None
-        if self.teacher is not None:
+        if self.teacher is not None and not self.config.matches:
             known -= len(x0) // 2 // GROUP * GROUP
             taught = self._taught(batch, t, known, noise)
             full, rest = taught.full, taught.k
@@ -218,12 +213,19 @@ class DDGAN(Family):
             if self.config.x0_discriminator:
                 losses |= self._judge_step(
                     "x0_discriminator", judge_x0, x0, guess, batch.step, update)
+            if self.config.matches and self.teacher is not None:
+                at = self._between(guess.detach(), x_t, t, labels, noise)
+                losses["loss/auxiliary"] = auxiliary_loss(self.auxiliary, self.teacher, guess, at)
+                update("auxiliary", losses["loss/auxiliary"])
         if batch.only in (None, "generator"):
             loss = GAME.generator(judge(fake))
             losses = {"loss/generator": loss, **losses}
             if self.config.x0_discriminator:
                 losses["loss/generator_x0"] = GAME.generator(judge_x0(guess))
                 loss = loss + losses["loss/generator_x0"]
+            if self.config.matches:
+                losses["moments"], towards = self._matched(guess, x_t, t, labels, noise)
+                loss = loss + self.config.distil * towards
             if full is not None:
                 losses["distillation"] = F.mse_loss(guess[known:], full)
                 loss = loss + self.config.distil * losses["distillation"]
@@ -232,6 +234,23 @@ class DDGAN(Family):
                 loss = loss + self.config.reconstruction * losses["reconstruction"]
             update("generator", loss)
         return {name: value.detach() for name, value in losses.items()}
+
+    def _matched(self, guess: Tensor, x_t: Tensor, t: Tensor, labels: Tensor | None,
+                 noise: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return the mean square gap of the moments, and a loss whose gradient closes it."""
+        assert self.teacher is not None
+        at = self._between(guess.detach(), x_t, t, labels, noise)
+        gradient, gap = pull(self.auxiliary, self.teacher, guess.detach(), at)
+        return gap, (gradient * guess).mean()
+
+    def _between(self, x0: Tensor, x_t: Tensor, t: Tensor, labels: Tensor | None,
+                 noise: torch.Generator) -> Between:
+        """Carry what a step sees on to one of the teacher's levels before the step's end."""
+        assert self.teacher is not None
+        ends = torch.tensor([0, *self.rows], device=t.device)
+        alpha_bar = self.schedule.at("alphas_cumprod", t, x0).flatten()
+        return carried(self.teacher.schedule, x0, x_t, alpha_bar, ends[t], ends[t + 1], labels,
+                       noise)
 
     def _taught(self, batch: Batch, t: Tensor, known: int, noise: torch.Generator) -> Coarse:
         """Return noisy pictures of levels t[known:] with what the teacher draws from them.

@@ -44,10 +44,9 @@ def chances(told: Chanced, run: Run, beside: str) -> str:
         return (f"<b>{count} times the same.</b> In this <i>x</i><sub>t</sub> {run.name} sees one "
                 f"<i>x</i><sub>0</sub>: {why}. The noisier it is, the more that mean blends.")
     stray = f"they stray by {told.spread:.2g} of [\u22121, 1]"
-    if told.spread < ALIKE and _is_taught(run):
-        return (f"<b>Nearly {count} times the same.</b> {run.name} learned to draw the one "
-                f"<i>x</i><sub>0</sub> that its diffusion comes to, which leaves z little: "
-                f"{stray}. In {UNTAUGHT}, which learned without, z chooses.")
+    if told.spread < ALIKE and (taught := _taught(run)):
+        return (f"<b>Nearly {count} times the same.</b> {run.name} {taught}: {stray}. In "
+                f"{UNTAUGHT}, which learned without a teacher, z chooses.")
     if told.spread < ALIKE:
         return (f"<b>Nearly {count} times the same.</b> This <i>x</i><sub>t</sub> leaves z little "
                 f"to choose: {stray}. With more noise left, or with fewer steps, there is more.")
@@ -56,10 +55,16 @@ def chances(told: Chanced, run: Run, beside: str) -> str:
             "have to say, and belongs to none of them: a mean cannot choose, a GAN can.")
 
 
-def _is_taught(run: Run) -> bool:
-    """Whether a run was pulled towards what the diffusion it borrows draws from the same x_t."""
+def _taught(run: Run) -> str:
+    """Tell what the diffusion that a run borrows taught it, and why z has little say; "" if not."""
     model = run.config.model
-    return bool(model.borrows()) and getattr(model, "distil", 0.0) > 0.0
+    if not model.borrows() or not getattr(model, "distil", 0.0):
+        return ""
+    if getattr(model, "distil_by", "") == "moments":
+        return ("learned to draw, over all noises, what its diffusion draws: its choices are made "
+                "by the noise of <i>x</i><sub>T</sub> and between the steps, z has little to add")
+    return ("learned to draw the one <i>x</i><sub>0</sub> that its diffusion comes to, which "
+            "leaves z little")
 
 
 def why_none(run: Run | None) -> str:

@@ -83,6 +83,10 @@ _OTHERS = {
     "lr": Group("Learning rate"),
     "vlb": Group("L_vlb (bits/dim)"),
     "r1": Group("R1 penalty", says="The squared gradient of the discriminator at real pictures."),
+    "moments": Group("Gap to the teacher", says=(
+        "How far the mean picture behind a noisy one is for what is drawn from what the teacher "
+        "expects, squared; at 0 both draw alike. It begins small, while the auxiliary denoiser "
+        "is still the teacher's copy.")),
     "active": Group("Active latents", log=False, says=(
         "How many numbers of the latent vector tell anything of the picture.")),
     "ada_p": Group("Augmentation", says="How likely each picture that the discriminator sees is "

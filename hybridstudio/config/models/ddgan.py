@@ -74,8 +74,12 @@ class DdganConfig(ModelSection):
         "starts as its copy and learns what it draws too. Minutes instead of hours; the paper has "
         "none.")
     distil: float = field(
-        10.0, "Pull of the predicted x_0 towards what the teacher draws from the same x_t; means "
-        "nothing without one.", ge=0.0, le=1000.0)
+        10.0, "Pull of the predicted x_0 towards what the teacher says; means nothing without one.",
+        ge=0.0, le=1000.0)
+    distil_by: Literal["pictures", "moments"] = field(
+        "pictures", "What the teacher says: the picture that it draws from the same x_t, or which "
+        "mean it expects wherever the step may lead (moment matching), which leaves open what x_t "
+        "leaves open and needs no drawn pictures.")
     pool: int = field(
         1024, "Noisy pictures that are kept with what the teacher draws from them.",
         unit="pictures", ge=32, le=1_000_000, advanced=True)
@@ -94,8 +98,14 @@ class DdganConfig(ModelSection):
 
     @property
     def players(self) -> tuple[str, ...]:
-        """Both players, and the second discriminator where there is one."""
-        return (*self.networks, *(("x0_discriminator",) if self.x0_discriminator else ()))
+        """Both players, the second discriminator and the auxiliary denoiser where they are."""
+        return (*self.networks, *(("x0_discriminator",) if self.x0_discriminator else ()),
+                *(("auxiliary",) if self.matches else ()))
+
+    @property
+    def matches(self) -> bool:
+        """Whether the teacher's moments are matched (Salimans 2024)."""
+        return bool(self.teacher_from) and self.distil_by == "moments" and self.distil > 0.0
 
     @property
     def levels(self) -> int:
@@ -143,5 +153,9 @@ class DdganConfig(ModelSection):
         if self.x0_discriminator and self.timesteps == 1:
             yield Problem("model.x0_discriminator", "with one step x_0 is what the first "
                           "discriminator sees", "set it to false, or take more timesteps")
+        if (self.matches and self.teacher.labels and not self.labels
+                and not self.teacher.label_dropout):
+            yield Problem("model.labels", "the teacher never learned what a picture of any class "
+                          "is", "set it to true, or model.distil_by = \"pictures\"")
         yield from of_labels(self.labels, data, shape)
         yield from of_levels(data.size, self.patch, self.channel_mult, self.attention)
