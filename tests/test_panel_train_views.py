@@ -13,8 +13,9 @@ from trainpanels import new_panel, new_run
 from hybridstudio import runs
 from hybridstudio.gui.cannedrun import log_point, noised, write_preview
 from hybridstudio.gui.curvegroups import grouped, label_of
-from hybridstudio.gui.filmstrip import FilmStrip, pictures_of, short
+from hybridstudio.gui.filmstrip import FilmStrip, pictures_of
 from hybridstudio.gui.following import Following
+from hybridstudio.gui.strip import short
 
 
 @pytest.fixture

@@ -10,18 +10,17 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PySide6.QtCore import QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
 
 from hybridstudio.config import DataConfig
 from hybridstudio.gui import theme
 from hybridstudio.gui.cloudlight import lit
+from hybridstudio.gui.strip import SIDE, Strip, short
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Images
-from hybridstudio.pictures import spread
 
-SIDE = 56  # points that a thumbnail is wide and high, at most
 GAP = 2  # pixels between the pictures of a sheet, as pictures.sheet leaves them
 MOST_CACHED = 256
 
@@ -51,25 +50,16 @@ def picture_side(data: DataConfig) -> int | None:
     return None if data.shape is None or data.shape.is_points else data.size
 
 
-class FilmStrip(QWidget):
-    """As many thumbnails as fit, spread over the whole training; `chosen` tells the place of one.
-
-    While the newest is chosen, a newer one takes its place. Arrow keys, Home and End walk.
-    """
-
-    chosen = Signal(int)
+class FilmStrip(Strip):
+    """The previews of a training; while the newest is chosen, a newer one takes its place."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setMouseTracking(True)
         self.setAccessibleName("Previews over the training")
         self.setToolTip("Click a preview to enlarge it; ← and → walk through all of them")
         self._films: list[tuple[int, Path]] = []
         self._size: int | None = None
         self._thumbs: dict[Path, QImage] = {}
-        self._current = -1
         theme.changed.connect(self._relight)
 
     @property
@@ -100,6 +90,9 @@ class FilmStrip(QWidget):
             self._tell_accessibly()
             self.chosen.emit(place)
 
+    def _count(self) -> int:
+        return len(self._films)
+
     # --- painting ---------------------------------------------------------------------------------
 
     def sizeHint(self) -> QSize:
@@ -126,18 +119,6 @@ class FilmStrip(QWidget):
                               self.fontMetrics().height())
                 painter.drawText(words, Qt.AlignmentFlag.AlignCenter, short(step))
 
-    def _boxes(self) -> list[tuple[int, QRect]]:
-        """Return which previews show, and where; the chosen one always does."""
-        apart = SIDE + 2 * GRID
-        fits = max(1, (self.width() - GRID) // apart)
-        if not self._films:
-            return []
-        places = spread(len(self._films), fits) if fits > 1 else [self._current]
-        if self._current not in places:
-            near = min(range(len(places)), key=lambda at: abs(places[at] - self._current))
-            places[near] = self._current
-        return [(place, QRect(GRID + at * apart, 3, SIDE, SIDE)) for at, place in enumerate(places)]
-
     def _relight(self) -> None:
         self._thumbs.clear()
         self.update()
@@ -157,24 +138,6 @@ class FilmStrip(QWidget):
         thumb.setDevicePixelRatio(self.devicePixelRatioF())
         return thumb
 
-    # --- mouse and keyboard -----------------------------------------------------------------------
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose the thumbnail that was clicked."""
-        for place, box in self._boxes():
-            if box.adjusted(-GRID, 0, GRID, GRID).contains(event.position().toPoint()):
-                self.choose(place)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Walk through all previews, shown or not."""
-        last = len(self._films) - 1
-        target = {Qt.Key.Key_Left: self._current - 1, Qt.Key.Key_Right: self._current + 1,
-                  Qt.Key.Key_Home: 0, Qt.Key.Key_End: last}.get(Qt.Key(event.key()))
-        if target is None:
-            super().keyPressEvent(event)
-        else:
-            self.choose(target)
-
     def _tell_accessibly(self) -> None:
         if self._films:
             step = self._films[self._current][0]
@@ -182,14 +145,6 @@ class FilmStrip(QWidget):
                 f"{len(self._films)} previews, showing step {step:,}")
         else:
             self.setAccessibleDescription("no previews yet")
-
-
-def short(step: int) -> str:
-    """Write a step in few characters: 500, 12k, 12.5k, 3M."""
-    for size, letter in ((1_000_000, "M"), (1000, "k")):
-        if step >= size:
-            return f"{step / size:.3g}{letter}"
-    return str(step)
 
 
 def _fitted(picture: np.ndarray, side: int) -> QImage:

@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from hybridstudio.gui import theme
 from hybridstudio.gui.buttons import flat
-from hybridstudio.gui.stepstrip import SIDE, SMALL, StepStrip
+from hybridstudio.gui.stepstrip import SMALL, StepStrip
+from hybridstudio.gui.strip import SIDE
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Images, Step
 

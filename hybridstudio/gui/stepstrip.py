@@ -7,27 +7,17 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import (
-    QColor,
-    QHelpEvent,
-    QKeyEvent,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
-    QPixmap,
-)
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QEvent, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtWidgets import QToolTip
 
 from hybridstudio.gui import theme
-from hybridstudio.gui.filmstrip import short
 from hybridstudio.gui.ownpicture import enlarged
+from hybridstudio.gui.strip import SIDE, Strip, short
 from hybridstudio.gui.theme import GRID
 from hybridstudio.messages import Images
-from hybridstudio.pictures import spread
 
-SIDE, SMALL = 56, 30  # points that a thumbnail is wide and high, on a page that is low too
+SMALL = 30  # points that a thumbnail is wide and high on a page that is low
 STALE = 0.25  # how much of a thumbnail of other codes still shows
 
 
@@ -39,25 +29,19 @@ class Thumb:
     key: Hashable
 
 
-class StepStrip(QWidget):
-    """A thumbnail for each checkpoint, its step below; `chosen` tells the place of one clicked.
+class StepStrip(Strip):
+    """A thumbnail for each checkpoint, its step below.
 
     Thumbnails of other codes than those of `show_key` are dim, checkpoints that were not drawn yet
-    are empty frames. Arrow keys, Home and End walk.
+    are empty frames.
     """
-
-    chosen = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
-        self.side = SIDE
         self._steps: tuple[int, ...] = ()
-        self._current = -1
         self._key: Hashable = None
         self._thumbs: dict[int, Thumb] = {}
         self._drawn: dict[tuple[int, float], QPixmap] = {}  # by step and screen
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("The grid over the training")
         theme.changed.connect(self.update)
 
@@ -113,6 +97,9 @@ class StepStrip(QWidget):
         for name in [name for name in self._drawn if name[0] == step]:
             del self._drawn[name]
 
+    def _count(self) -> int:
+        return len(self._steps)
+
     # --- painting ---------------------------------------------------------------------------------
 
     def sizeHint(self) -> QSize:
@@ -155,39 +142,7 @@ class StepStrip(QWidget):
             self._drawn[step, ratio] = pixmap
         return self._drawn[step, ratio]
 
-    def _boxes(self) -> list[tuple[int, QRect]]:
-        """Return which checkpoints show, and where: as many as fit, the one that draws always."""
-        apart = self.side + 2 * GRID
-        fits = max(1, (self.width() - GRID) // apart)
-        places = spread(len(self._steps), fits) if self._steps else []
-        if 0 <= self._current < len(self._steps) and self._current not in places:
-            near = min(range(len(places)), key=lambda at: abs(places[at] - self._current))
-            places[near] = self._current
-        return [(place, QRect(GRID + at * apart, 2, self.side, self.side))
-                for at, place in enumerate(places)]
-
-    # --- mouse, keys and words --------------------------------------------------------------------
-
-    def _under(self, at: QPoint) -> int:
-        """Return the checkpoint at a point, or -1."""
-        return next((place for place, box in self._boxes()
-                     if box.adjusted(-GRID, 0, GRID, 3 * GRID).contains(at)), -1)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Choose the checkpoint that is clicked."""
-        place = self._under(event.position().toPoint())
-        if event.button() == Qt.MouseButton.LeftButton and place >= 0:
-            self.chosen.emit(place)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Walk through all checkpoints, shown or not."""
-        last = len(self._steps) - 1
-        target = {Qt.Key.Key_Left: self._current - 1, Qt.Key.Key_Right: self._current + 1,
-                  Qt.Key.Key_Home: 0, Qt.Key.Key_End: last}.get(Qt.Key(event.key()))
-        if target is None:
-            super().keyPressEvent(event)
-        else:
-            self.chosen.emit(max(0, min(last, target)))
+    # --- words ------------------------------------------------------------------------------------
 
     def event(self, event: QEvent) -> bool:
         """Tell of the thumbnail under the mouse."""
