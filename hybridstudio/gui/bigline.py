@@ -67,7 +67,7 @@ class BigLine(QWidget):
     def _lay_out(self) -> None:
         self._plots = [_under(says, plot) for says, plot in zip(
             self._says, (self.paint, self.noisy, self.back, self.price), strict=True)]
-        self._says[3].setText("What the Gaussians miss, over all of the way back")
+        self._says[3].setText("What the Gaussians miss in T steps")
         told = QWidget()
         column = QVBoxLayout(told)
         column.setContentsMargins(0, 0, 0, 0)
