@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 
 from hybridstudio import onestep, paths, runs
+from hybridstudio.config import with_values
 from hybridstudio.gui import bigwords, canned, theme
 from hybridstudio.gui.panels.bigsteps import BigStepsPanel
 from hybridstudio.messages import Chanced, Chances, Done, Started
@@ -184,7 +186,10 @@ def test_words_tell_what_z_does():
     assert "Nearly 16" in bigwords.chances(seen(spread=0.01), run, "x")
     assert "cannot choose" in bigwords.chances(seen(spread=0.4), run, "x")
     taught, untaught = (runs.read(READY / name) for name in ("ddgan-mnist", bigwords.UNTAUGHT))
-    assert "that its diffusion comes to" in bigwords.chances(seen(spread=0.004), taught, "x")
+    assert "what its diffusion draws" in bigwords.chances(seen(spread=0.004), taught, "x")
+    by_pictures = replace(taught, config=with_values(
+        taught.config, {"model.distil_by": "pictures"}))
+    assert "that its diffusion comes to" in bigwords.chances(seen(spread=0.004), by_pictures, "x")
     assert "fewer steps" in bigwords.chances(seen(spread=0.004), untaught, "x")
 
 
