@@ -156,24 +156,17 @@ def test_a_flood_of_records_keeps_each_tick_short(panel, run):
     random = np.random.default_rng(0)
     line = ('{{"step":{0},"seconds":{0},"values":{{"loss":{1},"loss/band-1":{1}}},'
             '"rates":{{"seconds":{0},"memory":1}}}}\n')
-    shortest = float("inf")
     with runs.lock(run):
         panel.show_run(run)
-        for begin in (2000, 102_000, 202_000):
-            end = begin + 100_000
-            with (run / "metrics.jsonl").open("a", encoding="utf-8") as file:
-                file.writelines(line.format(step, round(value, 5)) for step, value in zip(
-                    range(begin, end), random.random(100_000), strict=True))
-            worst, until = 0.0, time.monotonic() + 20
-            while panel.view.first._series["loss"].steps[-1] < end - 1 and (
-                    time.monotonic() < until):
-                began = time.thread_time()
-                panel.tick()
-                panel.view.first.refresh()
-                panel.view.second.refresh()
-                worst = max(worst, time.thread_time() - began)
-            assert panel.view.first._series["loss"].steps[-1] == end - 1
-            shortest = min(shortest, worst)
-            if shortest < 0.15:  # some 30 ms of the processor, which a virtual one may stretch
-                break
-    assert shortest < 0.15  # a tick that reads them itself takes longer each time
+        with (run / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.writelines(line.format(step, round(value, 5)) for step, value in zip(
+                range(2000, 102_000), random.random(100_000), strict=True))
+        worst, until = 0.0, time.monotonic() + 20
+        while panel.view.first._series["loss"].steps[-1] < 101_999 and time.monotonic() < until:
+            began = time.thread_time()
+            panel.tick()
+            panel.view.first.refresh()
+            panel.view.second.refresh()
+            worst = max(worst, time.thread_time() - began)
+    assert panel.view.first._series["loss"].steps[-1] == 101_999
+    assert worst < 0.15  # some 30 ms of the processor; what others take of it is not counted
