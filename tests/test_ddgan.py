@@ -65,7 +65,7 @@ class TestDiffusion:
         x0 = torch.full((rows, 1, 1, 1), 0.7)
         for row in range(4):
             t = torch.full((rows,), row)
-            before, after = one.pair(x0, t, torch.Generator().manual_seed(row))
+            before, after = one._pair(x0, t, t, torch.Generator().manual_seed(row))
             alpha_bar = one.schedule.alphas_cumprod
             known = float(alpha_bar[row - 1]) if row else 1.0
             assert float(before.mean()) == pytest.approx(0.7 * known**0.5, abs=0.03)
@@ -82,25 +82,48 @@ class TestDiffusion:
         one, rows = family(), 20_000
         t = torch.full((rows,), row)
         x0, x_t = torch.full((rows, 1, 1, 1), 0.4), torch.full((rows, 1, 1, 1), -1.1)
-        drawn_x = one.posterior(x0, x_t, t, normal(rows, 1, 1, 1))
+        drawn_x = one.posterior(x0, x_t, t, t, normal(rows, 1, 1, 1))
         bars, beta = one.schedule.alphas_cumprod, float(one.schedule.betas[row])
         now, then = float(bars[row]), float(bars[row - 1])
         mean = (then**0.5 * beta * 0.4 - (1 - beta)**0.5 * (1 - then) * 1.1) / (1 - now)
         assert float(drawn_x.mean()) == pytest.approx(mean, abs=0.02)
         assert float(drawn_x.var()) == pytest.approx((1 - then) / (1 - now) * beta, rel=0.05)
 
+    def test_a_leap_has_the_posterior_of_the_steps_that_it_leaps_over(self) -> None:
+        # Two steps of q(x_{t-1} | x_t, x_0) with the same x_0 are one leap.
+        one, rows = family(timesteps=8, leaps=True), 40_000
+        x0, x_t = torch.full((rows, 1, 1, 1), 0.4), torch.full((rows, 1, 1, 1), -1.1)
+        level = torch.full((rows,), 5)
+        between = one.posterior(x0, x_t, level, level, normal(rows, 1, 1, 1))
+        twice = one.posterior(x0, between, level - 1, level - 1, normal(rows, 1, 1, 1, seed=1))
+        leapt = one.posterior(x0, x_t, level, level - 1, normal(rows, 1, 1, 1, seed=2))
+        assert float(leapt.mean()) == pytest.approx(float(twice.mean()), abs=0.01)
+        assert float(leapt.var()) == pytest.approx(float(twice.var()), rel=0.03)
+
+    def test_pairs_across_a_leap_follow_the_forward_process(self) -> None:
+        one, rows = family(timesteps=8, leaps=True), 20_000
+        x0 = torch.full((rows, 1, 1, 1), 0.7)
+        before, after = one._pair(x0, torch.full((rows,), 5), torch.full((rows,), 2),
+                                 torch.Generator().manual_seed(0))
+        then, now = (float(one.schedule.alphas_cumprod[row]) for row in (1, 5))
+        assert float(before.var()) == pytest.approx(1 - then, rel=0.05)
+        assert float(after.mean()) == pytest.approx(0.7 * now**0.5, abs=0.03)
+        assert float(after.var()) == pytest.approx(1 - now, rel=0.05)
+        covariance = ((before - before.mean()) * (after - after.mean())).mean()
+        assert float(covariance) == pytest.approx((now / then)**0.5 * (1 - then), abs=0.02)
+
     def test_the_last_step_is_the_predicted_picture_itself(self) -> None:
         one, x0 = family(), normal(3, 1, 8, 8)
         t = torch.zeros(3, dtype=torch.int64)
-        last = one.posterior(x0, normal(3, 1, 8, 8, seed=1), t, normal(3, 1, 8, 8, seed=2))
+        last = one.posterior(x0, normal(3, 1, 8, 8, seed=1), t, t, normal(3, 1, 8, 8, seed=2))
         torch.testing.assert_close(last, x0)
 
     def test_real_pairs_drawn_backwards_are_real_pairs(self) -> None:
         # With the true x_0 the posterior gives back q(x_{t-1}), whatever x_t was drawn.
         one, rows = family(), 20_000
         x0, t = torch.full((rows, 1, 1, 1), -0.6), torch.full((rows,), 2)
-        _, x_t = one.pair(x0, t, torch.Generator().manual_seed(0))
-        back = one.posterior(x0, x_t, t, normal(rows, 1, 1, 1, seed=3))
+        _, x_t = one._pair(x0, t, t, torch.Generator().manual_seed(0))
+        back = one.posterior(x0, x_t, t, t, normal(rows, 1, 1, 1, seed=3))
         known = float(one.schedule.alphas_cumprod[1])
         assert float(back.mean()) == pytest.approx(-0.6 * known**0.5, abs=0.03)
         assert float(back.var()) == pytest.approx(1 - known, abs=0.03)
@@ -151,6 +174,9 @@ class TestNetworks:
         {"x0_discriminator": True, "mapping_layers": 1}, {"reconstruction": 10.0},
         {"teacher_from": "another", "teacher": TEACHER, "pool": 64},
         {"teacher_from": "another", "teacher": TEACHER, "distil_by": "moments"},
+        {"teacher_from": "another", "teacher": TEACHER, "distil_by": "posterior", "timesteps": 8,
+         "leaps": True},
+        {"teacher_from": "another", "teacher": TEACHER, "pool": 64, "leaps": True},
         {"teacher_from": "another", "teacher": {**TEACHER, "labels": True, "variance": "learned"},
          "distil_by": "moments", "labels": True}])
     def test_every_choice_learns_and_draws(self, changes: dict[str, Any]) -> None:
@@ -171,10 +197,19 @@ class TestTraining:
         assert moved(before, weights(one)) == {only}
 
     def test_all_levels_are_learned_equally_often_and_groups_share_theirs(self) -> None:
-        rows = family()._levels(32, torch.Generator().manual_seed(0))
+        rows = family()._steps(32, torch.Generator().manual_seed(0))[0]
         assert torch.bincount(rows).tolist() == [8, 8, 8, 8]
         assert all(len(group.unique()) == 1 for group in rows.split(4))
-        assert len(family()._levels(7, torch.Generator().manual_seed(0))) == 7
+        assert len(family()._steps(7, torch.Generator().manual_seed(0))[0]) == 7
+
+    def test_leaps_of_all_lengths_are_learned_and_each_from_every_place(self) -> None:
+        rows, to = family(timesteps=8, leaps=True)._steps(6400, torch.Generator().manual_seed(0))
+        lengths = rows + 1 - to
+        assert torch.bincount(lengths).tolist() == [0, 1600, 1600, 0, 1600, 0, 0, 0, 1600]
+        for length in (1, 2, 4, 8):
+            ends = to[lengths == length].unique().tolist()
+            assert ends == list(range(0, 8, length))
+        assert all(len(group.unique()) == 1 for group in rows.split(4))
 
     def test_r1_comes_every_nth_step_and_weighs_n_times(self) -> None:
         one = learner(r1=0.5, r1_every=3)
@@ -261,6 +296,19 @@ class TestDrawing:
             torch.testing.assert_close(known, moment.x_t)
         torch.testing.assert_close(moments[-1].x_t, moments[-2].x0)
 
+    @pytest.mark.parametrize(("nfe", "levels"), [
+        (1, [8]), (2, [8, 4]), (3, [8, 5, 3]), (4, [8, 6, 4, 2]), (8, [8, 7, 6, 5, 4, 3, 2, 1])])
+    def test_one_that_leaps_draws_in_any_number_of_steps(self, nfe: int, levels: list[int]) -> None:
+        one = family(timesteps=8, leaps=True)
+        assert one.config.evaluations == (1, 8, 8)
+        moments = list(one.draw(plan(nfe=nfe), torch.Generator().manual_seed(0)))
+        assert [moment.t for moment in moments] == [*levels, 0]
+        assert [moment.nfe for moment in moments] == [*range(1, nfe + 1), nfe]
+        torch.testing.assert_close(moments[-1].x_t, moments[-2].x0)
+        rest = list(one.draw(plan(nfe=nfe, image=moments[-1].x_t, from_step=2),
+                             torch.Generator().manual_seed(0)))
+        assert [moment.t for moment in rest] == ([2, 0] if nfe == 1 else [2, 1, 0])
+
     def test_one_step_draws_from_noise_in_one_pass(self) -> None:
         one = family(timesteps=1)
         noise, only = next(one.draw(plan(), torch.Generator().manual_seed(0))), one.schedule
@@ -293,7 +341,7 @@ class TestPoints:
         one = on_the_plane(signal=12.0).ema
         assert isinstance(one, DDGAN)
         x0, t = 0.5**0.5 * normal(5000, 2, 1, 1), torch.zeros(5000, dtype=torch.int64)
-        _, x_t = one.pair(x0, t, torch.Generator().manual_seed(0))
+        _, x_t = one._pair(x0, t, t, torch.Generator().manual_seed(0))
         guess = one._near(x_t, t, torch.zeros_like(x_t))
         error = float(1 - one.schedule.alphas_cumprod[0])
         assert float((guess - x0).square().mean()) < 1.05 * error
@@ -313,6 +361,7 @@ class TestPoints:
     ({}, {"attention": [5]}, "attention"),
     ({}, {"timesteps": 1, "x0_discriminator": True}, "x0_discriminator"),
     ({}, {"timesteps": 3}, "timesteps"),
+    ({}, {"timesteps": 1, "leaps": True}, "leap"),
 ])
 def test_what_cannot_be_is_refused(
     data: dict[str, Any], model: dict[str, Any], names: str

@@ -31,12 +31,41 @@ class Bell:
     def __init__(self, mean: float, deviation: float) -> None:
         self.mean, self.variance = mean, deviation**2
 
-    def predictor(self, labels: Tensor | None, guidance: float) -> Predict:
+    def predictor(self, labels: Tensor | None, guidance: float,
+                  beside: Tensor | None = None) -> Predict:
         def predict(x_t: Tensor, t: Tensor) -> Prediction:
             # Of jointly normal x_0 and x_t = √ᾱ x_0 + √(1 - ᾱ) ε: E[x_0 | x_t].
             alpha_bar = COSINE.at("alphas_cumprod", t, x_t)
             gain = alpha_bar.sqrt() * self.variance / (alpha_bar * self.variance + 1 - alpha_bar)
             return Prediction(self.mean + gain * (x_t - alpha_bar.sqrt() * self.mean), x_t)
+
+        return predict
+
+    def __call__(self) -> DDPM:
+        return cast(DDPM, self)
+
+
+class Knowing:
+    """An auxiliary that sees x_t at row `t` too, of x_0 = a + c x_t + b z: it knows the mean."""
+
+    classes, schedule = 0, COSINE
+
+    def __init__(self, a: float, c: float, b: float, t: int) -> None:
+        self.a, self.c, self.b, self.t = a, c, b, t
+
+    def predictor(self, labels: Tensor | None, guidance: float, beside: Tensor | None) -> Predict:
+        assert beside is not None
+        mean = self.a + self.c * beside
+
+        def predict(x_s: Tensor, s: Tensor) -> Prediction:
+            # x_s | x_0, x_t is normal around A x_0 + B x_t (Nichol & Dhariwal 2021, equation 10).
+            then, now = COSINE.at("alphas_cumprod", s, x_s), float(COSINE.alphas_cumprod[self.t])
+            beta = 1 - now / then
+            of_x0 = then.sqrt() * beta / (1 - now)
+            of_x_t = (now / then).sqrt() * (1 - then) / (1 - now)
+            variance = (1 - then) / (1 - now) * beta
+            gain = of_x0 * self.b**2 / (of_x0**2 * self.b**2 + variance)
+            return Prediction(mean + gain * (x_s - of_x0 * mean - of_x_t * beside), x_s)
 
         return predict
 
@@ -110,6 +139,32 @@ class TestMoments:
         assert a.item() == pytest.approx(0.4, abs=0.06)
         assert abs(b.item()) == pytest.approx(0.3, abs=0.06)
 
+    def test_an_auxiliary_that_sees_x_t_leads_to_the_posterior(self) -> None:
+        # x_0 = a + c x_t + b z has to become q(x_0 | x_t) of N(0.4, 0.3²): its mean and its width.
+        row, rows = 60, 400
+        alpha_bar = float(COSINE.alphas_cumprod[row])
+        gain = alpha_bar**0.5 * 0.09 / (alpha_bar * 0.09 + 1 - alpha_bar)
+        width = (0.09 * (1 - alpha_bar) / (alpha_bar * 0.09 + 1 - alpha_bar)) ** 0.5
+        a, c, b = (torch.tensor(value, requires_grad=True) for value in (0.0, 0.6, 0.05))
+        optimiser = torch.optim.Adam([a, c, b], lr=0.01)
+        rates = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, total_iters=600)
+        for step in range(600):
+            real, eps, z = normal(3, rows, 1, 1, 1, seed=step)
+            x_t = COSINE.q_sample(0.4 + 0.3 * real, torch.full((rows,), row), eps)
+            x0 = a + c * x_t + b * z
+            ends = torch.zeros(rows, dtype=torch.int64), torch.full((rows,), row)
+            at = carried(COSINE, x0.detach(), x_t, torch.full((rows,), alpha_bar), *ends, None,
+                         torch.Generator().manual_seed(step))
+            own = Knowing(a.item(), c.item(), b.item(), row)()
+            gradient, _ = pull(own, Bell(0.4, 0.3)(), x0.detach(), at._replace(beside=x_t))
+            optimiser.zero_grad()
+            (gradient * x0).mean().backward()
+            optimiser.step()
+            rates.step()
+        assert abs(b.item()) == pytest.approx(width, abs=0.03)
+        assert c.item() == pytest.approx(gain, abs=0.03)
+        assert a.item() == pytest.approx(0.4 * (1 - gain * alpha_bar**0.5), abs=0.03)
+
     def test_the_auxiliary_pays_for_being_far_from_the_pictures_and_from_the_teacher(self) -> None:
         x0 = 0.2 + 0.3 * normal(ROWS, 1, 1, 1)
         at, own, other = across(x0, 0, 80), Bell(0.2, 0.3)(), Bell(0.9, 0.3)()
@@ -148,6 +203,28 @@ class TestTraining:
         torch.testing.assert_close(one.predict(x, t, None, normal(4, 6)), known)
         for name, weight in one.auxiliary.state_dict().items():
             torch.testing.assert_close(weight, one.teacher.state_dict()[name])
+
+    def test_a_z_that_is_to_choose_is_heard_from_the_start(self) -> None:
+        def lend(family: Any) -> None:
+            for weight in family.teacher.parameters():  # it has learned something
+                weight.data.add_(0.1 * normal(*weight.shape))
+            family.lent()
+
+        def seen(**more: Any) -> tuple[DDGAN, Tensor]:
+            one = Learner(made("ddgan", **{**MATCHED, **more}), CPU, lend).family
+            assert isinstance(one, DDGAN)
+            x, t = normal(1, 1, 8, 8).expand(4, 1, 8, 8), torch.full((4,), 2)
+            return one, one.predict(x, t, None, normal(4, 6)).detach()
+
+        _, same = seen()
+        torch.testing.assert_close(same[1:], same[:1].expand_as(same[1:]))
+        one, free = seen(distil_by="posterior")
+        assert float((free[1:] - free[:1]).abs().max()) > 0.01
+        # The auxiliary begins as the teacher too, blind to the x_t beside x_s.
+        assert one.teacher is not None
+        x, t, beside = normal(2, 1, 8, 8), torch.tensor([10, 40]), normal(2, 1, 8, 8, seed=1)
+        torch.testing.assert_close(one.auxiliary.predictor(None, 1.0, beside)(x, t).x0,
+                                   one.teacher.predictor(None, 1.0)(x, t).x0)
 
     def test_without_pull_there_is_nothing_to_match(self) -> None:
         assert "auxiliary" not in made("ddgan", **MATCHED, distil=0.0).model.players

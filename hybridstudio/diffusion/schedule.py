@@ -142,6 +142,18 @@ class Schedule:
         return (self.at("sqrt_alphas_cumprod", t, x0) * x0
                 + self.at("sqrt_one_minus_alphas_cumprod", t, x0) * noise)
 
+    def q_pair(self, x0: Tensor, t: Tensor, to: Tensor, first: Tensor,
+               second: Tensor) -> tuple[Tensor, Tensor]:
+        """Return x_s at levels `to` and x_t at rows t (N,) of the same walk, from two noises.
+
+        Levels are counted as by `q_leap`. Ho 2020, equation 2, over any distance:
+        q(x_t | x_s) = N(√(ᾱ_t / ᾱ_s) x_s, 1 - ᾱ_t / ᾱ_s).
+        """
+        then = self.at("alphas_cumprod_prev", to, x0)
+        x_s = then.sqrt() * x0 + (1.0 - then).sqrt() * first
+        left = self.at("alphas_cumprod", t, x0) / then
+        return x_s, left.sqrt() * x_s + (1.0 - left).sqrt() * second
+
     def q_posterior(self, x0: Tensor, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return mean (N, ...), variance and log variance (N, 1, ...) of q(x_{t-1} | x_t, x_0).
 
@@ -151,6 +163,14 @@ class Schedule:
                 + self.at("posterior_mean_coef2", t, x_t) * x_t)
         return (mean, self.at("posterior_variance", t, x_t),
                 self.at("posterior_log_variance_clipped", t, x_t))
+
+    def q_leap(self, x0: Tensor, x_t: Tensor, t: Tensor, to: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean (N, ...) and variance (N, 1, ...) of q(x_s | x_t, x_0) for any s below t.
+
+        `to` (N,) counts levels: s is row to - 1, and 0 is the picture itself.
+        """
+        return leap(x0, x_t, self.at("alphas_cumprod", t, x_t),
+                    self.at("alphas_cumprod_prev", to, x_t))
 
     def learned_log_variance(self, fraction: Tensor, t: Tensor) -> Tensor:
         """Return log Σ = f log β_t + (1 - f) log β̃_t for a network's f, (N, ...) in [0, 1].
@@ -230,6 +250,16 @@ class Schedule:
         if spacing == "quadratic":
             return [max(round(levels * (i / count) ** 2), i) - 1 for i in range(count, 0, -1)]
         return [round(levels * i / count) - 1 for i in range(count, 0, -1)]
+
+
+def leap(x0: Tensor, x_t: Tensor, now: Tensor, then: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and variance of q(x_s | x_t, x_0), ᾱ being `now` at t and `then` at s < t.
+
+    Nichol & Dhariwal 2021, equations 9 and 10, over any distance.
+    """
+    beta = 1.0 - now / then
+    mean = (then.sqrt() * beta * x0 + (now / then).sqrt() * (1.0 - then) * x_t) / (1.0 - now)
+    return mean, (1.0 - then) / (1.0 - now) * beta
 
 
 def vp_schedule(timesteps: int, beta_min: float = 0.1, beta_max: float = 20.0,

@@ -100,15 +100,15 @@ def drawn(diffusion: DDPM, shape: Shape, labels: Tensor | None, count: int, k: i
 
 
 @torch.no_grad()
-def begin_as(network: nn.Module, known: Mapping[str, Tensor]) -> None:
+def begin_as(network: nn.Module, known: Mapping[str, Tensor], loud: float = 0.0) -> None:
     """Let a UNet start as another whose weights are `known`; what it has besides has no say yet.
 
-    Its first layer may see more channels, behind the other's; z begins without effect. A learned
-    variance of the other is no part of the picture.
+    Its first layer may see more channels, behind the other's; z begins `loud` times as loud as a
+    fresh layer makes it. A learned variance of the other is no part of the picture.
     """
     for name, weight in network.state_dict().items():
         if name.startswith("style.2."):
-            weight.zero_()
+            weight.mul_(loud)
         if name not in known:
             continue
         if weight.shape == known[name].shape:

@@ -7,8 +7,9 @@ discriminator may compare the predicted x_0 with real pictures, as report 001 pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -40,6 +41,7 @@ from hybridstudio.families.contract import (
     still,
 )
 from hybridstudio.families.ddpm import DDPM
+from hybridstudio.families.leaping import learned, visited
 from hybridstudio.families.matching import Between, auxiliary_loss, carried, pull
 from hybridstudio.nets.ddgan import GROUP, Discriminator, Generator
 from hybridstudio.nets.mlp import PointNet
@@ -48,7 +50,11 @@ from hybridstudio.nets.unet import UNet
 VARIANCE = 0.5  # of points, about
 WAVES = 3  # octaves in which the networks for points see where they are
 GAME = LOSSES["bce"]  # the non-saturating one
+Z_GAIN, Z_BEGINS = 10.0, 0.8  # of a z that is to choose: heard from the start, and a fast learner
+HELD = 0.25  # weight of the teacher in what the auxiliary learns, where it has x_t to learn to use
 FULL_NFE = 20  # evaluations of a teacher from pure noise; fewer from less
+
+OfLevel = Callable[[int], Tensor]  # what belongs to a noise level: z (N, latent), noise (N, …)
 
 
 class DDGAN(Family):
@@ -71,7 +77,7 @@ class DDGAN(Family):
             self.teacher = DDPM(theirs_too)
             self.kept = ("teacher",)
             if self.config.matches:
-                self.auxiliary = DDPM(theirs_too)
+                self.auxiliary = DDPM(theirs_too, self.shape.channels * self.config.frees)
             else:
                 self.pool = Pool(self.config.pool, self.shape)
                 self.kept += ("pool",)
@@ -100,7 +106,7 @@ class DDGAN(Family):
                 channels, channels, self.shape.height, width=theirs.width,
                 channel_mult=theirs.channel_mult, blocks=theirs.blocks, attention=theirs.attention,
                 head_width=theirs.head_width, patch=theirs.patch, classes=self.classes,
-                latent=config.latent)
+                latent=config.latent, gain=Z_GAIN if config.frees else 1.0)
         return Generator(
             channels, self.shape.height, width=config.width, channel_mult=config.channel_mult,
             blocks=config.blocks, attention=config.attention, patch=config.patch,
@@ -108,11 +114,18 @@ class DDGAN(Family):
             mapping_layers=config.mapping_layers, classes=self.classes)
 
     def lent(self) -> None:
-        """Let the generator start as the teacher, which sees the likeliest picture at once."""
-        if self.teacher is not None and isinstance(self.generator, UNet):
-            begin_as(self.generator, self.teacher.unet.state_dict())
-        if self.teacher is not None and self.config.matches:
-            self.auxiliary.load_state_dict(self.teacher.state_dict())
+        """Let the generator start as the teacher, which sees the likeliest picture at once.
+
+        A z that is to choose has its say from the start: at none, no z would be better than another
+        and none would grow.
+        """
+        if self.teacher is None:
+            return
+        if isinstance(self.generator, UNet):
+            begin_as(self.generator, self.teacher.unet.state_dict(),
+                     Z_BEGINS if self.config.frees else 0.0)
+        if self.config.matches:
+            begin_as(self.auxiliary.unet, self.teacher.unet.state_dict())
 
     def _judge(self, channels: int) -> nn.Module:
         config = self.config
@@ -124,22 +137,22 @@ class DDGAN(Family):
 
     # --- the diffusion ------------------------------------------------------------------------
 
-    def pair(self, x0: Tensor, t: Tensor, noise: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return x_{t-1} and x_t (N, C, H, W) of real pictures at rows t (N,): row 0 is t = 1."""
+    def _pair(self, x0: Tensor, t: Tensor, to: Tensor,
+              noise: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return real x_s at levels `to` and x_t at rows t, both (N, C, H, W)."""
         first, second = (torch.randn(x0.shape, generator=noise, device=x0.device) for _ in "12")
-        before = self.schedule.q_sample(x0, (t - 1).clamp(min=0), first)
-        before = torch.where(t.reshape(-1, 1, 1, 1) == 0, x0, before)
-        # Ho 2020, equation 2: q(x_t | x_{t-1}) = N(√(1 - β_t) x_{t-1}, β_t).
-        after = (self.schedule.at("alphas", t, x0).sqrt() * before
-                 + self.schedule.at("betas", t, x0).sqrt() * second)
-        return before, after
+        return self.schedule.q_pair(x0, t, to, first, second)
 
-    def posterior(self, x0: Tensor, x_t: Tensor, t: Tensor, fresh: Tensor) -> Tensor:
-        """Return x_{t-1} drawn from q(x_{t-1} | x_t, x_0) with `fresh` noise; x_0 itself at row 0.
+    def _steps(self, count: int, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw rows and levels of the steps to learn; pictures that D compares have the same."""
+        return learned(len(self.schedule), self.config.leaps, count, GROUP, noise)
+
+    def posterior(self, x0: Tensor, x_t: Tensor, t: Tensor, to: Tensor, fresh: Tensor) -> Tensor:
+        """Return x_s drawn from q(x_s | x_t, x_0) with `fresh` noise, at levels `to`; x_0 at 0.
 
         Xiao 2021, equation 5.
         """
-        mean, variance, _ = self.schedule.q_posterior(x0, x_t, t)
+        mean, variance = self.schedule.q_leap(x0, x_t, t, to)
         return mean + variance.sqrt() * fresh
 
     def predict(self, x_t: Tensor, t: Tensor, labels: Tensor | None, z: Tensor) -> Tensor:
@@ -180,15 +193,16 @@ class DDGAN(Family):
     ) -> dict[str, Tensor]:
         """Do one step of the discriminators and one of the generator, on the same pairs."""
         x0, labels = batch.images, batch.labels if self.classes else None
-        t = self._levels(len(x0), noise)
-        before, x_t = self.pair(x0, t, noise)
+        t, to = self._steps(len(x0), noise)
+        before, x_t = self._pair(x0, t, to, noise)
         known, full = len(x0), None
         if self.teacher is not None and not self.config.matches:
             known -= len(x0) // 2 // GROUP * GROUP
             taught = self._taught(batch, t, known, noise)
             full, rest = taught.full, taught.k
+            to[known:] = torch.where(rest == t[known:], to[known:], rest)  # another, if none fits
             again = torch.randn(taught.x_k.shape, generator=noise, device=x0.device)
-            before[known:] = self.posterior(taught.picture, taught.x_k, rest, again)
+            before[known:] = self.posterior(taught.picture, taught.x_k, rest, to[known:], again)
             x0, x_t, t = (torch.cat([ours[:known], theirs]) for ours, theirs in (
                 (x0, taught.picture), (x_t, taught.x_k), (t, rest)))
             if labels is not None and taught.labels is not None:
@@ -197,7 +211,7 @@ class DDGAN(Family):
                     for shape in ((len(x0), self.config.latent), x0.shape))
         with torch.set_grad_enabled(batch.only in (None, "generator")):
             guess = self.predict(x_t, t, labels, z)
-            fake = self.posterior(guess, x_t, t, fresh)
+            fake = self.posterior(guess, x_t, t, to, fresh)
 
         def judge(images: Tensor) -> Tensor:
             logits: Tensor = self.discriminator(torch.cat([images, x_t], 1), t, labels)
@@ -214,8 +228,9 @@ class DDGAN(Family):
                 losses |= self._judge_step(
                     "x0_discriminator", judge_x0, x0, guess, batch.step, update)
             if self.config.matches and self.teacher is not None:
-                at = self._between(guess.detach(), x_t, t, labels, noise)
-                losses["loss/auxiliary"] = auxiliary_loss(self.auxiliary, self.teacher, guess, at)
+                at = self._between(guess.detach(), x_t, t, to, labels, noise)
+                losses["loss/auxiliary"] = auxiliary_loss(
+                    self.auxiliary, self.teacher, guess, at, HELD if self.config.frees else 1.0)
                 update("auxiliary", losses["loss/auxiliary"])
         if batch.only in (None, "generator"):
             loss = GAME.generator(judge(fake))
@@ -223,9 +238,11 @@ class DDGAN(Family):
             if self.config.x0_discriminator:
                 losses["loss/generator_x0"] = GAME.generator(judge_x0(guess))
                 loss = loss + losses["loss/generator_x0"]
-            if self.config.matches:
-                losses["moments"], towards = self._matched(guess, x_t, t, labels, noise)
-                loss = loss + self.config.distil * towards
+            if self.config.matches and self.teacher is not None:
+                at = self._between(guess.detach(), x_t, t, to, labels, noise)
+                gradient, losses["moments"] = pull(
+                    self.auxiliary, self.teacher, guess.detach(), at)
+                loss = loss + self.config.distil * (gradient * guess).mean()
             if full is not None:
                 losses["distillation"] = F.mse_loss(guess[known:], full)
                 loss = loss + self.config.distil * losses["distillation"]
@@ -235,22 +252,15 @@ class DDGAN(Family):
             update("generator", loss)
         return {name: value.detach() for name, value in losses.items()}
 
-    def _matched(self, guess: Tensor, x_t: Tensor, t: Tensor, labels: Tensor | None,
-                 noise: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return the mean square gap of the moments, and a loss whose gradient closes it."""
-        assert self.teacher is not None
-        at = self._between(guess.detach(), x_t, t, labels, noise)
-        gradient, gap = pull(self.auxiliary, self.teacher, guess.detach(), at)
-        return gap, (gradient * guess).mean()
-
-    def _between(self, x0: Tensor, x_t: Tensor, t: Tensor, labels: Tensor | None,
+    def _between(self, x0: Tensor, x_t: Tensor, t: Tensor, to: Tensor, labels: Tensor | None,
                  noise: torch.Generator) -> Between:
         """Carry what a step sees on to one of the teacher's levels before the step's end."""
         assert self.teacher is not None
         ends = torch.tensor([0, *self.rows], device=t.device)
         alpha_bar = self.schedule.at("alphas_cumprod", t, x0).flatten()
-        return carried(self.teacher.schedule, x0, x_t, alpha_bar, ends[t], ends[t + 1], labels,
-                       noise)
+        at = carried(self.teacher.schedule, x0, x_t, alpha_bar, ends[to], ends[t + 1], labels,
+                     noise)
+        return at._replace(beside=x_t) if self.config.frees else at
 
     def _taught(self, batch: Batch, t: Tensor, known: int, noise: torch.Generator) -> Coarse:
         """Return noisy pictures of levels t[known:] with what the teacher draws from them.
@@ -273,7 +283,7 @@ class DDGAN(Family):
         x0, device = batch.images[:count], batch.images.device
         labels = None if batch.labels is None else batch.labels[:count]
         t = torch.full((count,), row, device=device)
-        _, x_t = self.pair(x0, t, noise)
+        _, x_t = self._pair(x0, t, t, noise)
         nfe = max(4, round(FULL_NFE * (row + 1) / len(self.schedule)))
         full = drawn_in_full(self.teacher, x_t, labels if self.teacher.classes else None, nfe,
                              self.rows[row])
@@ -296,17 +306,10 @@ class DDGAN(Family):
     def judge(self, batch: Batch) -> dict[str, Tensor]:
         """Tell what D makes of pairs of real pictures that it never saw."""
         noise = still(batch.images)
-        t = self._levels(len(batch.images), noise)
-        before, x_t = self.pair(batch.images, t, noise)
+        t, to = self._steps(len(batch.images), noise)
+        before, x_t = self._pair(batch.images, t, to, noise)
         labels = batch.labels if self.classes else None
         return told(GAME, real=self.discriminator(torch.cat([before, x_t], 1), t, labels))
-
-    def _levels(self, count: int, noise: torch.Generator) -> Tensor:
-        """Draw rows t (N,), all equally often; pictures that D compares have the same."""
-        groups, device = -(-count // GROUP), noise.device
-        first = torch.randint(len(self.schedule), (1,), generator=noise, device=device)
-        order = torch.randperm(groups, generator=noise, device=device)
-        return ((order + first) % len(self.schedule)).repeat_interleave(GROUP)[:count]
 
     # --- drawing ------------------------------------------------------------------------------
 
@@ -318,37 +321,45 @@ class DDGAN(Family):
         device = next(self.generator.parameters()).device
         rows = streams(noise, plan.count)
         x = normal(rows, plan.shape, device)
-        steps = len(self.schedule)
-        if plan.image is not None:
-            steps = plan.from_step or steps
+        levels = visited(self.schedule, plan, self.config.leaps)
         if plan.image is not None and plan.mask is None:
-            t = torch.full((plan.count,), steps - 1, device=device)
+            t = torch.full((plan.count,), levels[0] - 1, device=device)
             x = self.schedule.q_sample(plan.image.to(device).expand_as(x), t, x)
         labels = plan.labels
         if labels is None and self.classes:
             labels = torch.stack([torch.randint(self.classes, (), generator=row) for row in rows])
         labels = None if labels is None else labels.to(device)
         if plan.mask is not None:
-            yield from self._completed(plan, x, rows, labels, steps)
+            yield from self._completed(plan, x, rows, labels, levels)
             return
 
-        scale, given = plan.knobs.get("z_scale", 1.0), None
+        given = None
         if plan.start is not None:
             x, rows, given = plan.start.moment.x_t, plan.start.rows, plan.start.moment.z
-            steps = round(plan.start.moment.t)
-        for step in range(steps):
-            row = steps - 1 - step
-            t = torch.full((plan.count,), row, device=device)
-            z = given if given is not None else normal(rows, (self.config.latent,), device)
-            x0, given = self.predict(x, t, labels, scale * z), None
-            yield Moment(step, steps, row + 1, x, x0, self.schedule.eps_from_x0(x, t, x0),
-                         step + 1, float(self.schedule.alphas_cumprod[row]), z=z)
-            fresh = normal(rows, plan.shape, device) if row else torch.zeros_like(x)
-            x = self.posterior(x0, x, t, fresh)
-        yield Moment(steps, steps, 0, x, x, None, steps, 1.0)
+
+        def z_of(_level: int) -> Tensor:
+            nonlocal given
+            z, given = given, None
+            return normal(rows, (self.config.latent,), device) if z is None else z
+
+        yield from self._walk(plan, levels, x, labels, z_of,
+                              lambda _: normal(rows, plan.shape, device))
+
+    def _walk(self, plan: DrawPlan, levels: list[int], x: Tensor, labels: Tensor | None,
+              z_of: OfLevel, noise_of: OfLevel) -> Iterator[Moment]:
+        """Walk from x down these levels, with the z and the noise that belong to each."""
+        scale = plan.knobs.get("z_scale", 1.0)
+        for step, (level, to) in enumerate(pairwise([*levels, 0])):
+            t, then = (torch.full((len(x),), at, device=x.device) for at in (level - 1, to))
+            z = z_of(level)
+            x0 = self.predict(x, t, labels, scale * z)
+            yield Moment(step, len(levels), level, x, x0, self.schedule.eps_from_x0(x, t, x0),
+                         step + 1, float(self.schedule.alphas_cumprod[level - 1]), z=z)
+            x = self.posterior(x0, x, t, then, noise_of(to) if to else torch.zeros_like(x))
+        yield Moment(len(levels), len(levels), 0, x, x, None, len(levels), 1.0)
 
     def _completed(self, plan: DrawPlan, x: Tensor, rows: list[torch.Generator],
-                   labels: Tensor | None, steps: int) -> Iterator[Moment]:
+                   labels: Tensor | None, levels: list[int]) -> Iterator[Moment]:
         """Draw what a mask leaves open as RePaint does, every visit of a step with a z of its own.
 
         Lugmayr 2022, algorithm 1, whose step from x_t to x_{t-1} is Xiao 2021, equation 5.
@@ -363,7 +374,7 @@ class DDGAN(Family):
 
         known = known_of(plan, x, rows)
         assert known is not None
-        timesteps = range(steps - 1, -1, -1)
+        timesteps = [level - 1 for level in levels]
         x = begun(x, known, levels_of(self.schedule, timesteps)[0],
                   is_noised=plan.from_step is not None)
         for moment in repaint("ancestral", predict, x, self.schedule, timesteps, rows,
@@ -374,18 +385,11 @@ class DDGAN(Family):
     def draw_codes(self, codes: Tensor, plan: DrawPlan, space: str) -> Iterator[Moment]:
         """Draw from x_T, the z of every step and the noise between steps, all parts of the code."""
         parts = pieces(codes, self.config.spaces(self.shape)[0])
-        steps, scale = len(self.schedule), plan.knobs.get("z_scale", 1.0)
-        x = parts["x_T"].unflatten(1, self.shape)
-        for row in reversed(range(steps)):
-            t = torch.full((len(codes),), row, device=codes.device)
-            z = parts[f"z_{row + 1}"]
-            x0 = self.predict(x, t, plan.labels, scale * z)
-            yield Moment(steps - 1 - row, steps, row + 1, x, x0,
-                         self.schedule.eps_from_x0(x, t, x0), steps - row,
-                         float(self.schedule.alphas_cumprod[row]), z=z)
-            fresh = parts[f"noise_{row}"].unflatten(1, self.shape) if row else torch.zeros_like(x)
-            x = self.posterior(x0, x, t, fresh)
-        yield Moment(steps, steps, 0, x, x, None, steps, 1.0)
+        levels = visited(self.schedule, plan, self.config.leaps)
+        yield from self._walk(
+            plan, levels, parts["x_T"].unflatten(1, self.shape), plan.labels,
+            lambda level: parts[f"z_{level}"],
+            lambda level: parts[f"noise_{level}"].unflatten(1, self.shape))
 
     def entrance(self, space: str) -> Entrance:
         """Return how the z of every step enters the mapping."""

@@ -55,14 +55,17 @@ class Emphasis(NamedTuple):
 
 
 class DDPM(Family):
-    """A UNet that predicts from x_t and t, and the schedule that it works under."""
+    """A UNet that predicts from x_t and t, and the schedule that it works under.
+
+    It may see `beside` channels more, which `predictor` is given.
+    """
 
     trained = ("unet",)
     drawn = ("unet",)
     judges: ClassVar[bool] = True
     judged_on: ClassVar[int] = 500  # an evaluation each: more would be felt in the training's speed
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, beside: int = 0) -> None:
         super().__init__(config)
         assert isinstance(config.model, DdpmConfig)
         self.config = config.model
@@ -73,11 +76,11 @@ class DDPM(Family):
         outputs = channels * (2 if self.learned else 1)
         self.unet: nn.Module
         if self.shape.is_points:
-            self.unet = PointNet(channels, outputs, self.config.width, self.config.blocks,
+            self.unet = PointNet(channels + beside, outputs, self.config.width, self.config.blocks,
                                  timed=True, classes=self.classes, waves=WAVES)
         else:
             self.unet = UNet(
-                channels, outputs, self.shape.height, width=self.config.width,
+                channels + beside, outputs, self.shape.height, width=self.config.width,
                 channel_mult=self.config.channel_mult, blocks=self.config.blocks,
                 attention=self.config.attention, head_width=self.config.head_width,
                 dropout=self.config.dropout, patch=self.config.patch, classes=self.classes)
@@ -189,7 +192,8 @@ class DDPM(Family):
 
     # --- drawing ------------------------------------------------------------------------------
 
-    def predictor(self, labels: Tensor | None, guidance: float) -> Predict:
+    def predictor(self, labels: Tensor | None, guidance: float,
+                  beside: Tensor | None = None) -> Predict:
         """Return what samplers ask: from x_t and t to the predicted x_0 and ε.
 
         With `guidance` w other than 1 the network is asked with and without the label, and the
@@ -197,16 +201,17 @@ class DDPM(Family):
         """
 
         def predict(x_t: Tensor, t: Tensor) -> Prediction:
+            seen = x_t if beside is None else torch.cat([x_t, beside], 1)
             if labels is not None and guidance != 1.0:
                 output, fraction = self._split(self.unet(
-                    torch.cat([x_t, x_t]), torch.cat([t, t]),
+                    torch.cat([seen, seen]), torch.cat([t, t]),
                     with_any(labels, self.classes)).float())
                 with_label, without = output.chunk(2)
                 output = without + guidance * (with_label - without)
                 # A variance is no direction to go further in: it stays the label's own.
                 fraction = None if fraction is None else fraction.chunk(2)[0]
             else:
-                output, fraction = self._split(self.unet(x_t, t, labels).float())
+                output, fraction = self._split(self.unet(seen, t, labels).float())
             return Prediction(*self.schedule.x0_and_eps(self.config.predict, output, x_t, t),
                               fraction)
 

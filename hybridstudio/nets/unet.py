@@ -139,15 +139,16 @@ class UNet(nn.Module):
 
     `size` is the side of the pictures; attention is used at the inner resolutions in `attention`.
     With `classes` > 0 the label `classes` (one past the last) stands for 'any'. With `latent` > 0
-    a noise vector z of so many numbers has a say beside the timestep.
+    a noise vector z of so many numbers has a say beside the timestep, which `gain` multiplies: as
+    many times faster it learns.
     """
 
     def __init__(self, channels: int, out_channels: int, size: int, *, width: int,
                  channel_mult: tuple[int, ...], blocks: int, attention: tuple[int, ...] = (),
                  head_width: int = 64, dropout: float = 0.0, patch: int = 1,
-                 classes: int = 0, latent: int = 0) -> None:
+                 classes: int = 0, latent: int = 0, gain: float = 1.0) -> None:
         super().__init__()
-        self.width, self.patch, self.classes = width, patch, classes
+        self.width, self.patch, self.classes, self.gain = width, patch, classes, gain
         embedding = 4 * width
         self.embed = nn.Sequential(
             nn.Linear(width, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
@@ -193,7 +194,7 @@ class UNet(nn.Module):
                 labels = torch.full_like(t, self.classes, dtype=torch.long)
             embedding = embedding + embedded(self.label, labels)
         if self.style is not None and z is not None:
-            embedding = embedding + self.style(z)
+            embedding = embedding + self.gain * self.style(z)
         embedding = F.silu(embedding)
 
         if self.patch > 1:

@@ -35,6 +35,9 @@ class DdganConfig(ModelSection):
     family: Literal["ddgan"] = field("ddgan", "The family of the model.")
     timesteps: Literal[1, 2, 4, 8] = field(
         4, "Number of noise levels T; 1 is a GAN that draws from noise in one pass.", unit="steps")
+    leaps: bool = field(
+        False, "Learn larger steps too, over two levels, four, and so on: one model then draws in "
+        "any number of steps up to T.")
     beta_min: float = field(0.1, "The noise's rate of growth at t = 0, in a time of length 1.",
                             gt=0.0, le=1.0, advanced=True)
     beta_max: float = field(20.0, "The noise's rate of growth at t = T, in a time of length 1.",
@@ -76,10 +79,10 @@ class DdganConfig(ModelSection):
     distil: float = field(
         10.0, "Pull of the predicted x_0 towards what the teacher says; means nothing without one.",
         ge=0.0, le=1000.0)
-    distil_by: Literal["pictures", "moments"] = field(
+    distil_by: Literal["pictures", "moments", "posterior"] = field(
         "pictures", "What the teacher says: the picture that it draws from the same x_t, or which "
-        "mean it expects wherever the step may lead (moment matching), which leaves open what x_t "
-        "leaves open and needs no drawn pictures.")
+        "mean it expects wherever the step may lead, which needs no drawn pictures: over all x_t "
+        "(moments), or for each x_t (posterior), where z has to choose what x_t leaves open.")
     pool: int = field(
         1024, "Noisy pictures that are kept with what the teacher draws from them.",
         unit="pictures", ge=32, le=1_000_000, advanced=True)
@@ -105,7 +108,12 @@ class DdganConfig(ModelSection):
     @property
     def matches(self) -> bool:
         """Whether the teacher's moments are matched (Salimans 2024)."""
-        return bool(self.teacher_from) and self.distil_by == "moments" and self.distil > 0.0
+        return bool(self.teacher_from) and self.distil_by != "pictures" and self.distil > 0.0
+
+    @property
+    def frees(self) -> bool:
+        """Whether they are matched for each x_t, so that z decides what it leaves open."""
+        return self.matches and self.distil_by == "posterior"
 
     @property
     def levels(self) -> int:
@@ -114,8 +122,8 @@ class DdganConfig(ModelSection):
 
     @property
     def evaluations(self) -> Evaluations:
-        """One for each noise level."""
-        return Evaluations(self.timesteps, self.timesteps, self.timesteps)
+        """One for each noise level, or fewer where larger steps were learned."""
+        return Evaluations(1 if self.leaps else self.timesteps, self.timesteps, self.timesteps)
 
     def borrows(self) -> dict[str, str]:
         """Take the teacher from where the config says."""
@@ -153,6 +161,9 @@ class DdganConfig(ModelSection):
         if self.x0_discriminator and self.timesteps == 1:
             yield Problem("model.x0_discriminator", "with one step x_0 is what the first "
                           "discriminator sees", "set it to false, or take more timesteps")
+        if self.leaps and self.timesteps == 1:
+            yield Problem("model.leaps", "there is one step, and nothing to leap over",
+                          "set it to false, or take more timesteps")
         if (self.matches and self.teacher.labels and not self.labels
                 and not self.teacher.label_dropout):
             yield Problem("model.labels", "the teacher never learned what a picture of any class "
