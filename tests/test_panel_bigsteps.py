@@ -179,17 +179,35 @@ def test_another_frame_or_seed_asks_anew(panel, qtbot):
     assert [(request.at, request.draw.seed) for request in panel.asked] == [(1, 9)]
 
 
+def test_the_whole_drawing_may_be_done_in_other_steps(panel, qtbot):
+    in_pictures(panel, "hybrid-mnist")
+    qtbot.waitUntil(lambda: bool(panel.asked))
+    assert [panel.nfe.itemData(place) for place in range(panel.nfe.count())] == [2, 4, 8]
+    assert panel.asked[-1].draw.nfe is None  # as the run was made
+    panel.asked.clear()
+    panel.nfe.setCurrentText("4")
+    panel.nfe.activated.emit(panel.nfe.currentIndex())
+    qtbot.waitUntil(lambda: bool(panel.asked))
+    assert (panel.asked[-1].draw.nfe, panel.asked[-1].at) == (4, 3)  # the last frame as before
+    panel.copy_command()
+    assert "--nfe 4" in QGuiApplication.clipboard().text()
+    panel.show_run(READY / "ddgan-mnist")
+    assert (panel.nfe.currentText(), panel.nfe.isEnabled()) == ("4", False)  # it has no choice
+
+
 def test_words_tell_what_z_does():
     run = runs.read(READY / "ddpm-mnist")
     assert "16 times the same" in bigwords.chances(seen(spread=0.0), run, "ddpm-mnist")
     assert "predicts the mean" in bigwords.chances(seen(spread=0.0), run, "ddpm-mnist")
     assert "Nearly 16" in bigwords.chances(seen(spread=0.01), run, "x")
     assert "cannot choose" in bigwords.chances(seen(spread=0.4), run, "x")
-    taught, untaught = (runs.read(READY / name) for name in ("ddgan-mnist", bigwords.UNTAUGHT))
+    taught, untaught = (runs.read(READY / name) for name in ("ddgan-mnist", bigwords.CHOOSES))
     assert "what its diffusion draws" in bigwords.chances(seen(spread=0.004), taught, "x")
     by_pictures = replace(taught, config=with_values(
         taught.config, {"model.distil_by": "pictures"}))
     assert "that its diffusion comes to" in bigwords.chances(seen(spread=0.004), by_pictures, "x")
+    free = replace(taught, config=with_values(taught.config, {"model.distil_by": "posterior"}))
+    assert "little to choose" in bigwords.chances(seen(spread=0.004), free, "x")
     assert "fewer steps" in bigwords.chances(seen(spread=0.004), untaught, "x")
 
 

@@ -43,6 +43,7 @@ from hybridstudio.runs import Run
 ASK_AFTER = 150  # ms after the last change
 PARTS = 300  # of the slider over the number of steps
 COUNTS, CLOUD = (16, 25, 36, 64), (256, 1024)  # pictures, points
+FEW = (1, 2, 4, 8)  # evaluations offered beside a run's own, where it may be drawn with them
 
 
 class BigStepsPanel(Panel):
@@ -177,15 +178,21 @@ class BigStepsPanel(Panel):
         self.count = QComboBox()
         self.count.setAccessibleName("How many z")
         self.count.setToolTip("How many z look at the same x_t (16)")
+        self.nfe = QComboBox()
+        self.nfe.setAccessibleName("Steps")
+        self.nfe.setToolTip("In how many steps the whole drawing is done: with fewer, each leaves "
+                            "more open (as the run was made)")
         self.facts = QLabel(wordWrap=True)
         theme.say(self.facts, "muted")
         row = QHBoxLayout()
         row.addWidget(self.seed, 1)
         row.addWidget(dice)
-        self._forms.addWidget(page(form(("Seed", row), ("How many z", self.count)), self.facts))
+        self._forms.addWidget(page(form(("Steps", self.nfe), ("Seed", row),
+                                        ("How many z", self.count)), self.facts))
         self.frame.valueChanged.connect(lambda _: self._ask.start())
         self.seed.valueChanged.connect(lambda _: self._ask.start())
         self.count.activated.connect(lambda _: self._ask.start())
+        self.nfe.activated.connect(self._on_nfe)
 
     # --- on a line --------------------------------------------------------------------------------
 
@@ -258,26 +265,46 @@ class BigStepsPanel(Panel):
         self.words.clear()
         self.readout.setText(" ")
         self.copy.setEnabled(not why)
-        for widget in (self.frame, self.seed, self.count):
+        for widget in (self.frame, self.seed, self.count, self.nfe):
             widget.setEnabled(not why)
-        self.facts.setText("" if run is None else f"{run.name}: {run.config.model.title}, "
-                           f"{run.config.model.evaluations.usual:,} evaluations")
-        if run is not None and not why:
+        self.facts.setText("" if run is None else f"{run.name}: {run.config.model.title}")
+        if is_other:
+            self.nfe.clear()
+        if run is not None and not why and not self.nfe.count():
             self._offer(run)
         self._ask_soon()
 
     def _offer(self, run: Run) -> None:
         """Begin at a frame where something is left to choose; of a hybrid, where its GAN is asked.
         """
-        blocker = QSignalBlocker(self.frame)
-        last = max(0, run.config.nfe - 1)
-        hands_over = any(knob.name == "handover" for knob in run.config.model.knobs())
-        self.frame.setRange(0, last)
-        self.frame.setValue(last if hands_over else round(last / 3))
-        del blocker
+        low, _, high = run.config.model.evaluations
+        offered = sorted({run.config.nfe, *(nfe for nfe in FEW if low <= nfe <= high)})
+        for nfe in offered:
+            self.nfe.addItem(f"{nfe:,}", nfe)
+        self.nfe.setCurrentIndex(offered.index(run.config.nfe))
+        self.nfe.setEnabled(len(offered) > 1)
+        self._begin_at(self._first(run, run.config.nfe), run.config.nfe)
         self.count.clear()
         for count in CLOUD if run.config.shape.is_points else COUNTS:
             self.count.addItem(f"{count:,}", count)
+
+    def _first(self, run: Run, nfe: int) -> int:
+        """Return the frame to begin at in so many steps."""
+        hands_over = any(knob.name == "handover" for knob in run.config.model.knobs())
+        return max(0, nfe - 1) if hands_over else round((nfe - 1) / 3)
+
+    def _begin_at(self, frame: int, nfe: int) -> None:
+        blocker = QSignalBlocker(self.frame)
+        self.frame.setRange(0, max(0, nfe - 1))
+        self.frame.setValue(frame)
+        del blocker
+
+    def _on_nfe(self) -> None:
+        """Draw in another number of steps, and stay about as far on the way."""
+        nfe = int(self.nfe.currentData())
+        last = max(1, self.frame.maximum())
+        self._begin_at(round(self.frame.value() / last * (nfe - 1)), nfe)
+        self._ask.start()
 
     def request(self) -> Chances | None:
         """Return what is asked of the engine with the settings as they are."""
@@ -285,8 +312,10 @@ class BigStepsPanel(Panel):
             return None
         other = self._other(self._run)
         self._beside = self._run.name if other is None else other.name
-        return Chances(Draw(self._run.path, 1, seed=self.seed.value()), self.frame.value(),
-                       int(self.count.currentData()), other)
+        nfe = int(self.nfe.currentData())
+        draw = Draw(self._run.path, 1, nfe=None if nfe == self._run.config.nfe else nfe,
+                    seed=self.seed.value())
+        return Chances(draw, self.frame.value(), int(self.count.currentData()), other)
 
     def ask(self) -> None:
         """Let the z look."""
