@@ -60,10 +60,11 @@ class Kept(NamedTuple):
     way: Way
     states: tuple[Tensor, ...]
 
-    def size(self) -> int:
-        """Return the bytes that it takes."""
+    def size(self, before: Kept | None) -> int:
+        """Return the bytes that it takes, behind the frame before, whose noise may be its own."""
         moment = self.moment
-        tensors = (moment.x_t, moment.x0, moment.eps, *moment.extra.values(), *self.states)
+        states = () if before is not None and before.states is self.states else self.states
+        tensors = (moment.x_t, moment.x0, moment.eps, *moment.extra.values(), *states)
         return sum(tensor.nbytes for tensor in tensors if tensor is not None)
 
     def rows(self) -> Rows:
@@ -120,7 +121,8 @@ class Trail:
 
     def size(self) -> int:
         """Return the bytes that are kept."""
-        return sum(kept.size() for kept in self.frames)
+        return sum(kept.size(before) for before, kept in pairwise([None, *self.frames])
+                   if kept is not None)
 
 
 _trails: list[Trail] = []  # the newest last
@@ -204,9 +206,14 @@ def walked(
     def told(moment: Moment) -> Moment:
         nonlocal keeps, room
         if keeps:
-            states = tuple(row.get_state() for row in rows)
+            before = trail.frames[-1] if trail.frames else None
+            if before is not None and before.way is way and not model.draws_noise(
+                    way.plan.sampler, way.plan.eta):
+                states = before.states  # nothing was drawn since
+            else:
+                states = tuple(row.get_state() for row in rows)
             trail.frames.append(Kept(shelf.put(moment), way, states))
-            room -= trail.frames[-1].size()
+            room -= trail.frames[-1].size(before)
             if room < 0:  # of large pictures nothing is kept
                 keeps = False
                 trail.frames.clear()
