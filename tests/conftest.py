@@ -11,18 +11,26 @@ import types
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import pytest
-
-import hybridstudio
-from hybridstudio import paths, presets, runs
-from hybridstudio.errors import StudioError
-from hybridstudio.messages import Done, Preview, Progress, Resume, Saved, Started, Train
-
-# Before anything loads Qt or torch.
+# Before anything loads Qt, torch or numpy.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+import hybridstudio  # noqa: E402
+from hybridstudio import paths, presets, runs  # noqa: E402
+from hybridstudio.errors import StudioError  # noqa: E402
+from hybridstudio.messages import (  # noqa: E402
+    Done,
+    Preview,
+    Progress,
+    Resume,
+    Saved,
+    Started,
+    Train,
+)
 
 GUI_FIXTURES = {"qtbot", "qapp"}
 
@@ -35,6 +43,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if GUI_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
             item.add_marker(pytest.mark.qt_log_ignore("This plugin does not support"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what serves a whole file of tests out of the user's folders too."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("RUNS", "CACHE", "SETTINGS"):
+            patch.setenv(f"HYBRIDSTUDIO_{name}", str(tmp_path_factory.getbasetemp() / name))
+        yield
 
 
 @pytest.fixture(autouse=True)
