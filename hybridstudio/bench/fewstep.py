@@ -16,7 +16,7 @@ RUNS = "ddpm-mnist,ddgan-mnist,hybrid-mnist"
 EVALUATIONS = {  # of the samplers worth drawing with few or many evaluations
     "ddim": (4, 8, 20, 50), "dpm++2m": (8, 12, 20, 50), "unipc": (8, 12, 20),
     "ancestral": (100, 1000)}
-FINISHED = (4, 6, 8)  # evaluations of a hybrid, the last of which finishes the picture
+FINISHED = (1, 2, 4, 6, 8)  # evaluations of what a GAN draws or finishes, beside its own number
 TIMED = 16  # pictures whose time is taken where drawing all would take hours
 SLOW = 200  # evaluations from which the time is taken apart from the scores
 
@@ -42,15 +42,15 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
 def _ways(run: Path) -> list[Way]:
     """Return the ways in which a run is drawn here: few evaluations and many, where it can."""
     config = runs.read(run).config
-    low, usual, high = config.model.evaluations
+    low, _, high = config.model.evaluations
     if not config.model.samplers:
         return []
     ways = [Way(run, sampler, nfe) for sampler, choices in EVALUATIONS.items()
             if sampler in config.model.samplers for nfe in choices if low <= nfe <= high]
     if ways and not config.model.adversarial:
         return ways
-    return [Way(run, config.sampler, nfe) for nfe in (
-        FINISHED if low < usual < high else (usual,)) if low <= nfe <= high]
+    return [Way(run, config.sampler, nfe) for nfe in sorted({*FINISHED, config.nfe})
+            if low <= nfe <= high]
 
 
 def _measured(way: Way, count: int, root: Path | None, slow: bool) -> dict[str, Any]:
