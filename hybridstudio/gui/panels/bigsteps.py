@@ -265,13 +265,14 @@ class BigStepsPanel(Panel):
         self.words.clear()
         self.readout.setText(" ")
         self.copy.setEnabled(not why)
-        for widget in (self.frame, self.seed, self.count, self.nfe):
+        for widget in (self.frame, self.seed, self.count):
             widget.setEnabled(not why)
         self.facts.setText("" if run is None else f"{run.name}: {run.config.model.title}")
         if is_other:
             self.nfe.clear()
         if run is not None and not why and not self.nfe.count():
             self._offer(run)
+        self.nfe.setEnabled(not why and self.nfe.count() > 1)
         self._ask_soon()
 
     def _offer(self, run: Run) -> None:
@@ -282,7 +283,6 @@ class BigStepsPanel(Panel):
         for nfe in offered:
             self.nfe.addItem(f"{nfe:,}", nfe)
         self.nfe.setCurrentIndex(offered.index(run.config.nfe))
-        self.nfe.setEnabled(len(offered) > 1)
         self._begin_at(self._first(run, run.config.nfe), run.config.nfe)
         self.count.clear()
         for count in CLOUD if run.config.shape.is_points else COUNTS:
