@@ -43,6 +43,25 @@ def test_a_shipped_number_says_how_to_repeat_it(path):
         assert record["command"].startswith(f"hybridstudio score {path.name} ")
 
 
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_a_card_tells_how_a_model_was_made_and_how_good_it_is(path):
+    card = runs.read(path).card
+    assert card is not None
+    assert card["command"].startswith("hybridstudio train ")
+    assert card["data"] == runs.read(path).config.data.name
+    assert (card["step"],) == runs.read(path).checkpoints
+    assert card["seconds"] > 0
+    assert card["scores"]
+    assert "N = " in card["scored"]
+    if card["data"] == "mnist":
+        assert card["scores"]["classes"]["seen"] == 10, "a digit is missing"
+
+
+def test_the_ready_models_take_no_more_room_than_they_may():
+    files = (file for file in paths.checkpoints().rglob("*") if file.is_file())
+    assert sum(file.stat().st_size for file in files) <= 32_000_000
+
+
 def test_a_record_is_made_portable(tmp_path):
     asked = Score(tmp_path / "run", "mnist", features=f"run:{tmp_path}/judge", nfe=3,
                   data_root=tmp_path)
