@@ -60,6 +60,22 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"HYBRIDSTUDIO_{name}", str(tmp_path / "home" / name.lower()))
 
 
+@pytest.fixture(autouse=True)
+def garbage_is_collected_here() -> Iterator[None]:
+    """Let no thread of the engine's destroy what a test of the window left behind, as in the app.
+
+    All that lives is gone through now and then, which takes long in a session of thousands.
+    """
+    global _tests
+    gc.disable()
+    yield
+    _tests += 1
+    gc.collect(2 if _tests % WHOLE == 0 else 1)
+
+
+_tests, WHOLE = 0, 50  # tests so far, and from one whole collection to the next
+
+
 @pytest.fixture
 def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for no disk: what tests save need not outlive the machine."""

@@ -33,6 +33,7 @@ from PySide6.QtWidgets import QApplication
 from hybridstudio import paths
 from hybridstudio.errors import StudioError, translate
 from hybridstudio.gui import theme
+from hybridstudio.gui.garbage import Collector
 from hybridstudio.gui.settings import Settings
 from hybridstudio.gui.window import Window
 from hybridstudio.messages import Notice
@@ -46,7 +47,10 @@ def start() -> int:
     faults = Faults(app)
     settings = Settings()
     lost = settings.use_data_folder()
+    garbage = Collector(app)
     window = Window(settings=settings)
+    window.warming.state_changed.connect(
+        lambda state: garbage.settle() if state == "idle" else None)  # torch is loaded
     theme.apply(app, theme.mode())
     # Queued: what is told may come from any thread, and from within the painting of a widget.
     faults.told.connect(window.tell, Qt.ConnectionType.QueuedConnection)
@@ -60,6 +64,7 @@ def start() -> int:
         if notice is not None:
             window.tell(notice)
     code = app.exec()
+    garbage.end()
     watch.deleteLater()
     _hearing.clear()
     return ending.code or code
