@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from test_engine import learned, until
 from test_families import CPU, SMALL, a_batch, made
 
 from hybridstudio import config, engine, runs
 from hybridstudio.config import MODELS, RunConfig, with_values
-from hybridstudio.engine import checkpoints
 from hybridstudio.engine.draw import _models
 from hybridstudio.engine.learner import Learner
 from hybridstudio.errors import ConfigError
-from hybridstudio.messages import Done, Draw, Event, Frame, Progress, Resume, Train
+from hybridstudio.messages import Done, Draw, Frame, Resume, Train
 
 TRAIN = {"steps": 8, "batch_size": 8, "precision": "float32", "warmup": 2, "log_every": 2,
          "preview_every": 4, "save_every": 4}
@@ -36,20 +35,6 @@ def a_config(family: str, data: str) -> RunConfig:
     model = {**SMALL[family], **(ON_THE_PLANE.get(family, {}) if data == "points" else {})}
     return config.parse({"data": PICTURES if data == "pictures" else PLANE, "model": model,
                          "train": TRAIN, "sample": {"count": 3}})
-
-
-def learned(run: Path) -> dict[str, torch.Tensor]:
-    kept = checkpoints.load(run, checkpoints.available(run)[-1])
-    return {f"{stem}/{name}": tensor for stem, tensors in kept.tensors.items()
-            for name, tensor in tensors.items()}
-
-
-def until(events: Iterator[Event], step: int) -> None:
-    """Follow a training to a step and stop it there."""
-    for event in events:
-        if isinstance(event, Progress) and event.step >= step:
-            break
-    events.close()  # type: ignore[attr-defined]
 
 
 def drawn(run: Path, **asked: Any) -> tuple[list[Frame], Done]:

@@ -48,7 +48,7 @@ def chances(told: Chanced, run: Run, beside: str) -> str:
     if told.spread < ALIKE and (taught := _taught(run)):
         return (f"<b>Nearly {count} times the same.</b> {run.name} {taught}: {stray}. In "
                 f"{CHOOSES}, which learned without a teacher, z chooses; in pictures it does in "
-                f"{PRESET}, a preset that trains in half an hour.")
+                f"{PRESET}, a preset that trains in less than an hour.")
     if told.spread < ALIKE:
         return (f"<b>Nearly {count} times the same.</b> This <i>x</i><sub>t</sub> leaves z little "
                 f"to choose: {stray}. With more noise left, or with fewer steps, there is more.")

@@ -283,15 +283,12 @@ class BigStepsPanel(Panel):
         for nfe in offered:
             self.nfe.addItem(f"{nfe:,}", nfe)
         self.nfe.setCurrentIndex(offered.index(run.config.nfe))
-        self._begin_at(self._first(run, run.config.nfe), run.config.nfe)
+        last = max(0, run.config.nfe - 1)
+        hands_over = any(knob.name == "handover" for knob in run.config.model.knobs())
+        self._begin_at(last if hands_over else round(last / 3), run.config.nfe)
         self.count.clear()
         for count in CLOUD if run.config.shape.is_points else COUNTS:
             self.count.addItem(f"{count:,}", count)
-
-    def _first(self, run: Run, nfe: int) -> int:
-        """Return the frame to begin at in so many steps."""
-        hands_over = any(knob.name == "handover" for knob in run.config.model.knobs())
-        return max(0, nfe - 1) if hands_over else round((nfe - 1) / 3)
 
     def _begin_at(self, frame: int, nfe: int) -> None:
         blocker = QSignalBlocker(self.frame)
